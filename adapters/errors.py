@@ -1,0 +1,66 @@
+"""Errors an adapter raises, sorted by what the engine does next.
+
+AdapterError
+├── Retryable      try again later; `outcome_unknown` says whether to look before sending again
+├── Fatal          pause the connection and tell the operator
+├── Rejected       park this one command or event and go on
+│   └── Unsupported    the vendor has no such thing; the engine degrades
+└── WebhookRefused     the hook was not sent by the vendor, or is unreadable
+    ├── BadSignature   answer 401
+    └── Malformed      answer 400 and keep the body for inspection
+"""
+
+from datetime import timedelta
+
+
+class AdapterError(Exception):
+    """Anything an adapter tells the engine went wrong. `detail` never carries a secret."""
+
+    def __init__(self, detail: str, *, status: int | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.status = status
+
+
+class Retryable(AdapterError):
+    """A passing fault.
+
+    `retry_after` is the vendor's own wish. `outcome_unknown` is true when the request may have
+    taken effect (read time-out, reset after sending, 5xx): the engine calls `find` first.
+    """
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        status: int | None = None,
+        retry_after: timedelta | None = None,
+        outcome_unknown: bool = False,
+    ) -> None:
+        super().__init__(detail, status=status)
+        self.retry_after = retry_after
+        self.outcome_unknown = outcome_unknown
+
+
+class Fatal(AdapterError):
+    """Nothing at this connection will work until a person acts (credentials, account)."""
+
+
+class Rejected(AdapterError):
+    """The vendor will never accept this one as it is."""
+
+
+class Unsupported(Rejected):
+    """The vendor has no way to do it."""
+
+
+class WebhookRefused(AdapterError):
+    """The webhook is not accepted."""
+
+
+class BadSignature(WebhookRefused):
+    """Not provably from the vendor: missing, wrong or stale signature."""
+
+
+class Malformed(WebhookRefused):
+    """From the vendor, but not a body we can read."""

@@ -1,0 +1,36 @@
+"""The database engine: one per process, opened at the edge."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+
+def _encode(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def open_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
+    """An engine for `url` (`postgresql://…` or `postgresql+asyncpg://…`).
+
+    A transaction that idles for ten seconds is ended by the server: a frozen process loses its
+    locks and can't commit when it wakes up.
+    """
+    address = make_url(url).set(drivername="postgresql+asyncpg")
+    return create_async_engine(
+        address,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=5,
+        json_serializer=_encode,
+        json_deserializer=msgspec.json.decode,
+        connect_args={
+            "timeout": 5,
+            "server_settings": {
+                "application_name": name,
+                "timezone": "UTC",
+                "idle_in_transaction_session_timeout": "10000",
+            },
+        },
+    )

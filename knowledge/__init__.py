@@ -1,0 +1,1 @@
+"""The private product knowledge: articles, retrieval, answers."""

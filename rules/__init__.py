@@ -1,0 +1,1 @@
+"""Policies: parse, evaluate, verdicts."""

@@ -1,0 +1,1 @@
+"""Two-way state: inbox, lanes, mirror, leases, outbox, export."""
