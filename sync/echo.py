@@ -1,0 +1,66 @@
+"""Recognising what we wrote ourselves. Pure."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from adapters.model import MessageRecord, Person
+
+WINDOW = timedelta(minutes=10)
+
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """A command in the ledger: decided, perhaps sent, perhaps confirmed (`remote_id`).
+
+    `text` is what it says, or the status that it sets.
+    """
+
+    ref: int
+    conversation_ref: int
+    kind: str
+    key: str
+    created_at: datetime
+    text: str
+    private: bool
+    author: str
+    person: Person | None
+    remote_id: str | None
+    claimed_at: datetime | None
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def find_own(message: MessageRecord, ledger: Iterable[Sent]) -> Sent | None:
+    """The command that wrote `message`, if one of ours did.
+
+    By our token, then by the vendor's id, then, for a command whose id isn't known yet, by equal
+    content within a window: some vendors keep neither.
+    """
+    entries = tuple(sent for sent in ledger if sent.kind in {"reply", "note"})
+    for sent in entries:
+        if (message.token is not None and message.token == sent.key) or sent.remote_id == message.id:
+            return sent
+    if message.token is not None:
+        return None
+    for sent in entries:
+        if (
+            sent.remote_id is None
+            and sent.claimed_at is not None
+            and sent.private == message.private
+            and abs(message.sent_at - sent.claimed_at) < WINDOW
+            and _plain(sent.text) == _plain(message.text)
+        ):
+            return sent
+    return None
+
+
+def is_own_status(status: str, at: datetime, ledger: Iterable[Sent]) -> bool:
+    """Whether a status that the vendor reports is one that we set a moment ago."""
+    return any(
+        sent.kind == "set_status" and sent.text == status and abs(at - sent.created_at) < WINDOW
+        for sent in ledger
+    )

@@ -1,0 +1,189 @@
+"""Applying a change to a conversation's mirror: what is new, what is an echo, what it means. Pure."""
+
+from datetime import datetime
+
+from msgspec import UNSET, Struct
+
+from adapters.model import (
+    Author,
+    ConversationRecord,
+    CustomerRecord,
+    MessagePosted,
+    MessageRecord,
+    Origin,
+    Person,
+    Status,
+)
+from sync.echo import Sent, find_own, is_own_status
+from sync.thread import CustomerState, MessageState, Refs, Thread, person_json, person_of
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """The event being applied: where it came from and when."""
+
+    connection: str
+    event_ref: int | None
+    origin: Origin
+    now: datetime
+
+
+class CustomerSpoke(Struct, frozen=True):
+    """A message of the customer that we hadn't seen."""
+
+    message: MessageState
+
+
+class AgentSpoke(Struct, frozen=True):
+    """A person at the helpdesk wrote to the customer."""
+
+    message: MessageState
+    person: Person | None
+
+
+class OtherBotSpoke(Struct, frozen=True):
+    """A bot that isn't ours wrote to the customer."""
+
+    message: MessageState
+
+
+class Echoed(Struct, frozen=True):
+    """What we wrote came back."""
+
+    sent: Sent
+
+
+class StatusMoved(Struct, frozen=True):
+    """Somebody else moved the conversation's status."""
+
+    old: Status
+    new: Status
+
+
+class AgentAssigned(Struct, frozen=True):
+    """The helpdesk assigned the conversation to an agent."""
+
+    person: Person
+
+
+Meaning = CustomerSpoke | AgentSpoke | OtherBotSpoke | Echoed | StatusMoved | AgentAssigned
+
+
+def apply_message(thread: Thread, change: MessagePosted, seen: Seen, refs: Refs) -> tuple[Meaning, ...]:
+    """Store a new message (or an edit) and say what it means; nothing when we knew it."""
+    record = change.message
+    known = thread.known_messages.get(record.id)
+    if known is not None:
+        if known != record.text:
+            thread.edited.append((record.id, record.text))
+            thread.known_messages[record.id] = record.text
+        return ()
+    own = None if record.author is Author.CUSTOMER else find_own(record, thread.ledger)
+    message = _store(thread, record, own, seen, refs)
+    if own is not None:
+        return (Echoed(own),)
+    return () if record.private else _spoken(message, record)
+
+
+def _spoken(message: MessageState, record: MessageRecord) -> tuple[Meaning, ...]:
+    match record.author:
+        case Author.CUSTOMER:
+            return (CustomerSpoke(message),)
+        case Author.AGENT:
+            return (AgentSpoke(message, record.person),)
+        case Author.AI:
+            return (OtherBotSpoke(message),)
+        case _:
+            return ()
+
+
+def _store(thread: Thread, record: MessageRecord, own: Sent | None, seen: Seen, refs: Refs) -> MessageState:
+    message = MessageState(
+        ref=refs.next(),
+        conversation_ref=thread.ref,
+        id=record.id,
+        author=own.author if own else record.author,
+        person=person_json(own.person if own else record.person),
+        text=own.text if own else record.text,
+        private=record.private,
+        attachments=[
+            {"id": item.id, "url": item.url, "name": item.name, "content_type": item.content_type}
+            for item in record.attachments
+        ],
+        origin=seen.origin,
+        sent_at=record.sent_at,
+        seen_at=seen.now,
+        event_ref=seen.event_ref,
+        command_ref=own.ref if own else None,
+    )
+    thread.messages.append(message)
+    thread.known_messages[record.id] = record.text
+    conversation = thread.conversation
+    if conversation.last_message_at is None or conversation.last_message_at < record.sent_at:
+        conversation.last_message_at = record.sent_at
+        conversation.dirty = True
+    return message
+
+
+def apply_conversation(thread: Thread, record: ConversationRecord, *, at: datetime) -> tuple[Meaning, ...]:
+    """Bring the mirror up to what the vendor says, unless we know something newer."""
+    conversation = thread.conversation
+    stamp = record.updated_at if record.updated_at is not UNSET else None
+    if stamp and conversation.vendor_updated_at and stamp < conversation.vendor_updated_at:
+        return ()
+    meanings = (*_status(thread, record, at), *_assignee(thread, record))
+    for name in ("channel", "subject", "url", "attributes"):
+        value = getattr(record, name)
+        if value is not UNSET and value != getattr(conversation, name):
+            setattr(conversation, name, value)
+            conversation.dirty = True
+    if record.tags is not UNSET and list(record.tags) != conversation.tags:
+        conversation.tags = list(record.tags)
+        conversation.dirty = True
+    if stamp and stamp != conversation.vendor_updated_at:
+        conversation.vendor_updated_at = stamp
+        conversation.dirty = True
+    return meanings
+
+
+def _status(thread: Thread, record: ConversationRecord, at: datetime) -> tuple[Meaning, ...]:
+    conversation = thread.conversation
+    if record.status is UNSET or record.status == conversation.status:
+        return ()
+    old = Status(conversation.status)
+    own = is_own_status(record.status, at, thread.ledger)
+    if not own or old is Status.UNKNOWN:
+        conversation.status = record.status
+        conversation.dirty = True
+    if thread.is_new or own:
+        return ()
+    return (StatusMoved(old, record.status),)
+
+
+def _assignee(thread: Thread, record: ConversationRecord) -> tuple[Meaning, ...]:
+    conversation = thread.conversation
+    if record.assignee is UNSET or record.assignee == person_of(conversation.assignee):
+        return ()
+    conversation.assignee = person_json(record.assignee)
+    conversation.dirty = True
+    if thread.is_new or record.assignee is None:
+        return ()
+    return (AgentAssigned(record.assignee),)
+
+
+def apply_customer(customer: CustomerState, record: CustomerRecord, *, connection: str) -> None:
+    """Bring a customer up to what the vendor says, unless we know something newer."""
+    stamp = record.updated_at if record.updated_at is not UNSET else None
+    if stamp and customer.vendor_updated_at and stamp < customer.vendor_updated_at:
+        return
+    for name in ("name", "attributes", "language"):
+        value = getattr(record, name)
+        if value is not UNSET and value != getattr(customer, name):
+            setattr(customer, name, value)
+            customer.dirty = True
+    if stamp and stamp != customer.vendor_updated_at:
+        customer.vendor_updated_at = stamp
+        customer.dirty = True
+    for identity in record.identities:
+        address = (connection, str(identity.kind), identity.value)
+        if address not in customer.identities:
+            customer.identities.append(address)

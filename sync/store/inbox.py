@@ -1,0 +1,175 @@
+"""Inbox and lanes: accepting raw events, taking lanes to work on, finishing and parking events."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BYTEA, TEXT, TIMESTAMP
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.expression import bindparam
+
+from adapters.model import Origin
+
+WAKE_LANES = "deskbridge_inbox"
+EVENTS_PER_LANE = 32
+
+
+class RawEvent(Struct, frozen=True, kw_only=True):
+    """An event to accept. `lane` is already unique over connections (see `lane_of`)."""
+
+    connection: str
+    key: str
+    lane: str
+    body: bytes
+    received_at: datetime
+    origin: Origin = Origin.LIVE
+    state: str = "pending"
+    reason: str | None = None
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """An accepted event whose turn has come."""
+
+    ref: int
+    connection: str
+    lane: str
+    origin: Origin
+    received_at: datetime
+    body: bytes
+
+
+def lane_of(connection: str, name: str) -> str:
+    """The lane of a conversation (or of whatever else the adapter orders by) at a connection."""
+    return f"{connection}/{name}"
+
+
+# Deliveries that came before leave no row in `fresh`, so their payload is not stored again.
+_ACCEPT = text("""
+WITH given AS MATERIALIZED (
+    SELECT *, nextval(pg_get_serial_sequence('inbox', 'ref')) AS ref
+    FROM unnest(:connections, :keys, :lanes, :origins, :states, :reasons, :times, :bodies)
+        AS g(connection, key, lane, origin, state, reason, received_at, body)
+), fresh AS (
+    INSERT INTO inbox (ref, connection, key, lane, origin, state, reason, received_at)
+    OVERRIDING SYSTEM VALUE
+    SELECT ref, connection, key, lane, origin, state, reason, received_at FROM given
+    ON CONFLICT (connection, key) DO NOTHING
+    RETURNING ref
+), stored AS (
+    INSERT INTO payload (inbox_ref, received_at, body)
+    SELECT ref, received_at, body FROM given JOIN fresh USING (ref)
+)
+SELECT ref FROM fresh
+""").bindparams(
+    bindparam("connections", type_=ARRAY(TEXT)),
+    bindparam("keys", type_=ARRAY(TEXT)),
+    bindparam("lanes", type_=ARRAY(TEXT)),
+    bindparam("origins", type_=ARRAY(TEXT)),
+    bindparam("states", type_=ARRAY(TEXT)),
+    bindparam("reasons", type_=ARRAY(TEXT)),
+    bindparam("times", type_=ARRAY(TIMESTAMP(timezone=True))),
+    bindparam("bodies", type_=ARRAY(BYTEA)),
+)
+_WAKE = text(f"SELECT pg_notify('{WAKE_LANES}', '')")
+
+
+async def accept(connection: AsyncConnection, events: Sequence[RawEvent]) -> int:
+    """Store what is new among `events` and wake the lane workers; returns how many were new."""
+    rows = await connection.execute(
+        _ACCEPT,
+        {
+            "connections": [event.connection for event in events],
+            "keys": [event.key for event in events],
+            "lanes": [event.lane for event in events],
+            "origins": [event.origin.value for event in events],
+            "states": [event.state for event in events],
+            "reasons": [event.reason for event in events],
+            "times": [event.received_at for event in events],
+            "bodies": [event.body for event in events],
+        },
+    )
+    fresh = len(rows.all())
+    if fresh:
+        await connection.execute(_WAKE)
+    return fresh
+
+
+# A loose index scan: one index probe a lane, however many events wait in it. The lock belongs to
+# the transaction: a worker that dies, or idles too long in it, gives its lanes back by itself.
+_TAKE = text("""
+WITH RECURSIVE waiting AS (
+    (SELECT lane FROM inbox WHERE state = 'pending' AND lane > :after ORDER BY lane LIMIT 1)
+    UNION ALL
+    SELECT (SELECT i.lane FROM inbox i WHERE i.state = 'pending' AND i.lane > waiting.lane
+            ORDER BY i.lane LIMIT 1)
+    FROM waiting WHERE waiting.lane IS NOT NULL
+)
+SELECT lane FROM waiting
+WHERE lane IS NOT NULL AND pg_try_advisory_xact_lock(hashtextextended(lane, 0))
+LIMIT :most
+""")
+_EVENTS = text("""
+SELECT e.ref, e.connection, e.lane, e.origin, e.received_at, p.body
+FROM unnest(:lanes) AS l(lane)
+CROSS JOIN LATERAL (
+    SELECT * FROM inbox i WHERE i.state = 'pending' AND i.lane = l.lane ORDER BY i.ref LIMIT :most
+) e
+JOIN payload p ON p.inbox_ref = e.ref
+ORDER BY e.ref
+""").bindparams(bindparam("lanes", type_=ARRAY(TEXT)))
+
+
+async def take_lanes(connection: AsyncConnection, *, after: str, most: int) -> list[str]:
+    """Lock up to `most` lanes that have work, in name order after `after`, for this transaction."""
+    rows = await connection.execute(_TAKE, {"after": after, "most": most})
+    return list(rows.scalars())
+
+
+async def lock_lane(connection: AsyncConnection, lane: str) -> None:
+    """Wait for a lane and lock it for this transaction."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:lane, 0))"), {"lane": lane})
+
+
+async def read_events(
+    connection: AsyncConnection, lanes: Sequence[str], *, per_lane: int = EVENTS_PER_LANE
+) -> list[Event]:
+    """The oldest waiting events of locked lanes, in the order they were accepted."""
+    rows = await connection.execute(_EVENTS, {"lanes": list(lanes), "most": per_lane})
+    return [
+        Event(
+            ref=row.ref,
+            connection=row.connection,
+            lane=row.lane,
+            origin=Origin(row.origin),
+            received_at=row.received_at,
+            body=row.body,
+        )
+        for row in rows
+    ]
+
+
+_DONE = text("UPDATE inbox SET state = 'done', done_at = :now WHERE ref = ANY(:refs)").bindparams(
+    bindparam("refs", type_=ARRAY(BIGINT))
+)
+_PARK = text("""
+UPDATE inbox SET state = 'parked', done_at = :now, reason = :reason, detail = :detail WHERE ref = :ref
+""")
+
+
+async def finish(connection: AsyncConnection, refs: Sequence[int], *, now: datetime) -> None:
+    """Mark events as worked."""
+    await connection.execute(_DONE, {"refs": list(refs), "now": now})
+
+
+async def park(connection: AsyncConnection, ref: int, *, reason: str, detail: str, now: datetime) -> None:
+    """Set one event aside for a person."""
+    await connection.execute(_PARK, {"ref": ref, "reason": reason, "detail": detail, "now": now})
+
+
+async def oldest_pending(connection: AsyncConnection) -> datetime | None:
+    """When the longest-waiting event was received."""
+    rows = await connection.execute(
+        text("SELECT received_at FROM inbox WHERE state = 'pending' ORDER BY ref LIMIT 1")
+    )
+    return rows.scalar()

@@ -1,0 +1,357 @@
+"""Conversations in bulk: loading what a batch of lanes needs, and writing back what it changed."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, func, insert, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.expression import bindparam
+from sqlmodel import col
+
+from sync.echo import WINDOW, Sent
+from sync.lease import Holder, Lease
+from sync.tables import (
+    CommandRow,
+    Conversation,
+    Customer,
+    HandOff,
+    IdentityRow,
+    LeaseChange,
+    Message,
+    ref_block,
+)
+from sync.thread import (
+    ConversationState,
+    CustomerState,
+    HandOffState,
+    Refs,
+    Thread,
+    person_json,
+    person_of,
+)
+
+WAKE_DISPATCHERS = "deskbridge_outbox"
+Address = tuple[str, str]
+"""A vendor's id at a connection."""
+
+
+async def next_refs(connection: AsyncConnection) -> Refs:
+    """A block of refs, larger than all that were handed out before."""
+    return Refs(await connection.scalar(select(ref_block.next_value())) or 0)
+
+
+async def load(connection: AsyncConnection, addresses: Iterable[Address]) -> dict[Address, Thread]:
+    """The conversations among `addresses` that exist, with customer, lease and open hand-off."""
+    wanted = list(addresses)
+    if not wanted:
+        return {}
+    table: Any = Conversation.__table__  # type: ignore[attr-defined]
+    rows = await connection.execute(select(table).where(tuple_(table.c.connection, table.c.id).in_(wanted)))
+    threads = {(row.connection, row.id): _thread(row) for row in rows}
+    by_ref = {thread.ref: thread for thread in threads.values()}
+    await _load_customers(connection, by_ref)
+    await _load_hand_offs(connection, by_ref)
+    return threads
+
+
+def _thread(row: Row[Any]) -> Thread:
+    return Thread(
+        conversation=ConversationState(
+            **{name: getattr(row, name) for name in ConversationState.__struct_fields__ if name != "dirty"}
+        ),
+        lease=Lease(
+            holder=Holder(row.lease_holder),
+            epoch=row.lease_epoch,
+            since=row.lease_since,
+            person=person_of(row.lease_person),
+        ),
+    )
+
+
+async def _load_customers(connection: AsyncConnection, threads: dict[int, Thread]) -> None:
+    refs = {t.conversation.customer_ref for t in threads.values() if t.conversation.customer_ref}
+    if not refs:
+        return
+    rows = await connection.execute(select(Customer.__table__).where(col(Customer.ref).in_(refs)))  # type: ignore[attr-defined]
+    customers = {row.ref: _customer(row) for row in rows}
+    for thread in threads.values():
+        if thread.conversation.customer_ref:
+            thread.customer = customers.get(thread.conversation.customer_ref)
+
+
+def _customer(row: Row[Any]) -> CustomerState:
+    return CustomerState(
+        ref=row.ref,
+        name=row.name,
+        language=row.language,
+        attributes=row.attributes,
+        vendor_updated_at=row.vendor_updated_at,
+        created_at=row.created_at,
+    )
+
+
+async def _load_hand_offs(connection: AsyncConnection, threads: dict[int, Thread]) -> None:
+    rows = await connection.execute(
+        select(HandOff.__table__).where(  # type: ignore[attr-defined]
+            col(HandOff.conversation_ref).in_(list(threads)),
+            col(HandOff.state).in_(["offered", "claimed"]),
+        )
+    )
+    for row in rows:
+        threads[row.conversation_ref].hand_off = HandOffState(
+            **{name: getattr(row, name) for name in HandOffState.__struct_fields__ if name != "dirty"}
+        )
+
+
+async def load_customers_by_id(
+    connection: AsyncConnection, addresses: Iterable[Address]
+) -> dict[Address, CustomerState]:
+    """The customers among `addresses` (vendor ids) that exist."""
+    wanted = list(addresses)
+    if not wanted:
+        return {}
+    customer: Any = Customer.__table__  # type: ignore[attr-defined]
+    identity: Any = IdentityRow.__table__  # type: ignore[attr-defined]
+    rows = await connection.execute(
+        select(customer, identity.c.connection, identity.c.value)
+        .join(identity, identity.c.customer_ref == customer.c.ref)
+        .where(identity.c.kind == "vendor", tuple_(identity.c.connection, identity.c.value).in_(wanted))
+    )
+    found: dict[int, CustomerState] = {}
+    return {(row.connection, row.value): found.setdefault(row.ref, _customer(row)) for row in rows}
+
+
+async def load_known_messages(
+    connection: AsyncConnection, threads: Iterable[Thread], ids: Iterable[str]
+) -> None:
+    """Tell each thread which of these messages it has already, with their texts."""
+    by_ref = {thread.ref: thread for thread in threads}
+    wanted = list(ids)
+    if not by_ref or not wanted:
+        return
+    rows = await connection.execute(
+        select(col(Message.conversation_ref), col(Message.id), col(Message.text)).where(
+            col(Message.conversation_ref).in_(list(by_ref)), col(Message.id).in_(wanted)
+        )
+    )
+    for row in rows:
+        by_ref[row.conversation_ref].known_messages[row.id] = row.text
+
+
+async def load_ledger(connection: AsyncConnection, threads: Iterable[Thread]) -> None:
+    """Give each thread the commands that may come back to it as echoes."""
+    by_ref = {thread.ref: thread for thread in threads}
+    if not by_ref:
+        return
+    rows = await connection.execute(
+        select(CommandRow.__table__).where(  # type: ignore[attr-defined]
+            col(CommandRow.conversation_ref).in_(list(by_ref)),
+            col(CommandRow.kind).in_(["reply", "note", "set_status"]),
+            col(CommandRow.created_at) > func.now() - WINDOW,
+        )
+    )
+    for row in rows:
+        by_ref[row.conversation_ref].ledger.append(
+            Sent(
+                ref=row.ref,
+                conversation_ref=row.conversation_ref,
+                kind=row.kind,
+                key=row.key,
+                created_at=row.created_at,
+                text=row.body.get("text") or row.body.get("status", ""),
+                private=row.kind == "note",
+                author="system" if row.kind == "note" else row.body.get("author", "system"),
+                person=person_of(row.body.get("person")),
+                remote_id=row.remote_id,
+                claimed_at=row.claimed_at,
+            )
+        )
+
+
+async def save(
+    connection: AsyncConnection, threads: Sequence[Thread], customers: Iterable[CustomerState]
+) -> None:
+    """Write all that a batch changed, a statement a table."""
+    await _save_customers(connection, list(customers))
+    await _save_conversations(connection, threads)
+    await _insert(connection, Message, [m for t in threads for m in t.messages])
+    await _save_edits(connection, threads)
+    await _save_leases(connection, threads)
+    await _save_hand_offs(connection, threads)
+    await _silence(connection, threads)
+    await _save_commands(connection, threads)
+
+
+async def _insert(connection: AsyncConnection, table: Any, states: list[Any]) -> None:
+    if states:
+        await connection.execute(insert(table), [msgspec.structs.asdict(state) for state in states])
+
+
+async def _save_customers(connection: AsyncConnection, customers: list[CustomerState]) -> None:
+    # Sorted, so that two batches that touch the same customers can't wait for each other in a ring.
+    changed = sorted((c for c in customers if c.dirty), key=lambda c: c.ref)
+    if changed:
+        statement = upsert(Customer)
+        names = ("name", "language", "attributes", "vendor_updated_at")
+        statement = statement.on_conflict_do_update(
+            index_elements=["ref"],
+            set_={name: statement.excluded[name] for name in names} | {"xid": func.pg_current_xact_id()},
+        )
+        fields = ("ref", *names, "created_at")
+        await connection.execute(statement, [{n: getattr(c, n) for n in fields} for c in changed])
+    addresses = [
+        {"customer_ref": c.ref, "connection": connection_, "kind": kind, "value": value}
+        for c in customers
+        for connection_, kind, value in c.identities
+    ]
+    if addresses:
+        await connection.execute(
+            upsert(IdentityRow).on_conflict_do_nothing(
+                index_elements=["connection", "kind", "value", "customer_ref"]
+            ),
+            addresses,
+        )
+
+
+async def _save_conversations(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
+    changed = sorted(
+        (t for t in threads if t.is_new or t.conversation.dirty or t.lease_moves), key=lambda t: t.ref
+    )
+    if not changed:
+        return
+    statement = upsert(Conversation)
+    fixed = {"ref", "connection", "id", "created_at"}
+    rows = [_conversation_row(thread) for thread in changed]
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["ref"],
+            set_={name: statement.excluded[name] for name in rows[0] if name not in fixed}
+            | {"xid": func.pg_current_xact_id()},
+        ),
+        rows,
+    )
+
+
+def _conversation_row(thread: Thread) -> dict[str, Any]:
+    row = msgspec.structs.asdict(thread.conversation)
+    del row["dirty"]
+    return row | {
+        "lease_holder": thread.lease.holder.value,
+        "lease_epoch": thread.lease.epoch,
+        "lease_since": thread.lease.since,
+        "lease_person": person_json(thread.lease.person),
+    }
+
+
+async def _save_edits(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
+    edits = [{"of": t.ref, "which": i, "new": body} for t in threads for i, body in t.edited]
+    if edits:
+        await connection.execute(
+            update(Message)
+            .where(col(Message.conversation_ref) == bindparam("of"), col(Message.id) == bindparam("which"))
+            .values(text=bindparam("new"), xid=func.pg_current_xact_id()),
+            edits,
+        )
+
+
+async def _save_leases(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "ref": move.ref,
+            "conversation_ref": thread.ref,
+            "epoch": move.lease.epoch,
+            "holder": move.lease.holder.value,
+            "person": person_json(move.lease.person),
+            "cause": move.cause,
+            "event_ref": move.event_ref,
+            "at": move.lease.since,
+        }
+        for thread in threads
+        for move in thread.lease_moves
+    ]
+    if rows:
+        await connection.execute(insert(LeaseChange), rows)
+
+
+async def _save_hand_offs(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
+    # Ended ones first: a conversation has at most one open.
+    ended = [h for t in threads for h in t.ended_hand_offs]
+    current = [t.hand_off for t in threads if t.hand_off is not None]
+    for group in (ended, current):
+        rows = [msgspec.structs.asdict(hand_off) for hand_off in group if hand_off.dirty]
+        for row in rows:
+            del row["dirty"]
+        if rows:
+            statement = upsert(HandOff)
+            await connection.execute(
+                statement.on_conflict_do_update(
+                    index_elements=["ref"],
+                    set_={
+                        name: statement.excluded[name]
+                        for name in ("state", "agent", "claimed_at", "ended_at")
+                    }
+                    | {"xid": func.pg_current_xact_id()},
+                ),
+                rows,
+            )
+
+
+async def _silence(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
+    for thread in threads:
+        for name in set(thread.silenced):
+            await connection.execute(_SILENCE, {"of": thread.ref, "at": name})
+
+
+# What the AI decided under an older epoch, or before a burst went on, must not be said any more.
+_SILENCE = text("""
+UPDATE command SET state = 'superseded', done_at = now(), reason = 'overtaken before it was sent'
+WHERE conversation_ref = :of AND connection = :at AND state = 'waiting' AND epoch IS NOT NULL
+""")
+
+
+async def _save_commands(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "ref": new.ref,
+            "conversation_ref": thread.ref,
+            "connection": new.connection,
+            "kind": new.kind,
+            "body": msgspec.to_builtins(new.command),
+            "key": new.key,
+            "epoch": new.epoch,
+            "turn": new.turn,
+            "decision_ref": new.decision_ref,
+            "event_ref": new.event_ref,
+            "priority": new.priority,
+            "state": "waiting",
+            "ready_at": new.ready_at,
+            "created_at": new.created_at,
+        }
+        for thread in threads
+        for new in thread.commands
+    ]
+    if rows:
+        await connection.execute(insert(CommandRow), rows)
+        await connection.execute(text(f"SELECT pg_notify('{WAKE_DISPATCHERS}', '')"))
+
+
+async def load_transcript(
+    connection: AsyncConnection, conversation_ref: int, *, most: int
+) -> list[dict[str, Any]]:
+    """The last messages of a conversation, oldest first, as the hand-off package shows them."""
+    rows = await connection.execute(
+        select(
+            col(Message.id),
+            col(Message.author),
+            Message.__table__.c.person,  # type: ignore[attr-defined]
+            col(Message.text),
+            col(Message.private),
+            col(Message.sent_at).label("at"),
+        )
+        .where(col(Message.conversation_ref) == conversation_ref)
+        .order_by(col(Message.sent_at).desc(), col(Message.ref).desc())
+        .limit(most)
+    )
+    return [dict(row._mapping) for row in rows][::-1]  # noqa: SLF001 - SQLAlchemy's public name

@@ -1,0 +1,155 @@
+"""One conversation in memory while its lane is worked: what was stored, what is new."""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct, field
+
+from adapters.model import Command, Person
+from sync.echo import Sent
+from sync.lease import Lease
+from sync.tables import REFS_PER_BLOCK
+
+
+class Refs:
+    """Hands out the refs of one block; one lane batch never needs more than a block holds."""
+
+    def __init__(self, start: int) -> None:
+        self._numbers = iter(range(start, start + REFS_PER_BLOCK))
+
+    def next(self) -> int:
+        """The next ref; raises `StopIteration` when a batch was far larger than agreed."""
+        return next(self._numbers)
+
+
+class CustomerState(Struct, kw_only=True):
+    """A customer as stored, plus what this batch changes."""
+
+    ref: int
+    name: str = ""
+    language: str | None = None
+    attributes: dict[str, Any] = field(default_factory=dict)
+    vendor_updated_at: datetime | None = None
+    created_at: datetime
+    dirty: bool = False
+    identities: list[tuple[str, str, str]] = field(default_factory=list)
+    """New addresses: connection, kind, value."""
+
+
+class ConversationState(Struct, kw_only=True):
+    """A conversation as stored, plus what this batch changes."""
+
+    ref: int
+    connection: str
+    id: str
+    customer_ref: int | None = None
+    channel: str = "unknown"
+    status: str = "unknown"
+    tags: list[str] = field(default_factory=list)
+    assignee: dict[str, Any] | None = None
+    subject: str = ""
+    url: str = ""
+    language: str = "und"
+    attributes: dict[str, Any] = field(default_factory=dict)
+    vendor_updated_at: datetime | None = None
+    created_at: datetime
+    last_message_at: datetime | None = None
+    dirty: bool = False
+
+
+class MessageState(Struct, kw_only=True):
+    """A message to store."""
+
+    ref: int
+    conversation_ref: int
+    id: str
+    author: str
+    person: dict[str, Any] | None
+    text: str
+    private: bool
+    attachments: list[Any]
+    origin: str
+    sent_at: datetime
+    seen_at: datetime
+    event_ref: int | None
+    command_ref: int | None = None
+
+
+class LeaseMove(Struct, kw_only=True):
+    """A change of lease to record."""
+
+    ref: int
+    lease: Lease
+    cause: str
+    event_ref: int | None
+
+
+class NewCommand(Struct, kw_only=True):
+    """A command for the outbox. `epoch` is set on everything that speaks or acts for the AI."""
+
+    ref: int
+    connection: str
+    command: Command | Struct
+    kind: str
+    key: str
+    created_at: datetime
+    ready_at: datetime
+    priority: int = 5
+    epoch: int | None = None
+    turn: int | None = None
+    decision_ref: int | None = None
+    event_ref: int | None = None
+
+
+class HandOffState(Struct, kw_only=True):
+    """A hand-off, open or just ended."""
+
+    ref: int
+    conversation_ref: int
+    state: str
+    to: str
+    queue: str
+    priority: str
+    rule: str
+    decision_ref: int | None
+    package: dict[str, Any]
+    agent: dict[str, Any] | None = None
+    offered_at: datetime
+    claimed_at: datetime | None = None
+    ended_at: datetime | None = None
+    dirty: bool = False
+
+
+class Thread(Struct, kw_only=True):
+    """All of sync's state of one conversation, and what this batch adds to it."""
+
+    conversation: ConversationState
+    lease: Lease
+    customer: CustomerState | None = None
+    is_new: bool = False
+    hand_off: HandOffState | None = None
+    known_messages: dict[str, str] = field(default_factory=dict)
+    """Texts of the messages of this batch that were stored before, by vendor id."""
+    ledger: list[Sent] = field(default_factory=list)
+    messages: list[MessageState] = field(default_factory=list)
+    edited: list[tuple[str, str]] = field(default_factory=list)
+    lease_moves: list[LeaseMove] = field(default_factory=list)
+    commands: list[NewCommand] = field(default_factory=list)
+    ended_hand_offs: list[HandOffState] = field(default_factory=list)
+    silenced: list[str] = field(default_factory=list)
+    """Connections whose waiting commands of the AI are to be superseded."""
+
+    @property
+    def ref(self) -> int:
+        """The conversation's ref."""
+        return self.conversation.ref
+
+
+def person_json(person: Person | None) -> dict[str, Any] | None:
+    """A person as stored."""
+    return None if person is None else {"id": person.id, "name": person.name}
+
+
+def person_of(stored: dict[str, Any] | None) -> Person | None:
+    """The person a stored value means."""
+    return None if stored is None else Person(id=stored["id"], name=stored["name"])
