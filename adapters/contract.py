@@ -1,7 +1,10 @@
-"""The contract: six verbs. An adapter translates; the engine owns loops, retries, limits, cursors and secrets."""
+"""The contract: six verbs.
+
+An adapter translates; the engine owns loops, retries, limits, cursors and secrets.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -13,42 +16,9 @@ from adapters.http import call
 from adapters.manifest import Manifest, Settings
 from adapters.model import Change, Command, Found, Page, PullKind, Pushed, Query
 from adapters.signatures import Signature, check_signature
+from adapters.webhook import Delivery, HookReply, Receipt, Webhook
 
-
-class Webhook(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP request as received: header names in lower case, the body untouched."""
-
-    method: str
-    url: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class HookReply(msgspec.Struct, frozen=True, kw_only=True):
-    """What the vendor wants to hear back once the webhook is safe."""
-
-    status: int = 202
-    body: bytes = b""
-    content_type: str = "text/plain"
-
-
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One raw event to accept: `key` de-duplicates it at its connection, `lane` orders it.
-
-    `lane` is the vendor's conversation id, or any stable name for events that belong to none.
-    """
-
-    key: str
-    lane: str
-    body: bytes
-
-
-class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of `verify`: what to accept, and what to answer."""
-
-    deliveries: tuple[Delivery, ...]
-    reply: HookReply = HookReply()
+__all__ = ["Adapter", "Delivery", "HookReply", "Receipt", "Webhook"]
 
 
 class Adapter(ABC):
@@ -81,24 +51,29 @@ class Adapter(ABC):
         """Make the cheapest call that proves the credentials; return whom they belong to."""
 
     def verify(self, webhook: Webhook, *, now: datetime) -> Receipt:
-        """Raise `BadSignature` or `Malformed` unless the vendor sent it; say what to accept."""
-        if self.signature is not None:
-            check_signature(self.signature, webhook, self.settings.secrets("webhook_secret"), now)
-        try:
-            payload = msgspec.json.decode(webhook.body)
-        except msgspec.DecodeError as error:
-            raise Malformed(f"the body is not JSON: {error}") from error
-        return self.receive(webhook, payload)
+        """Raise `BadSignature` or `Malformed` unless the vendor sent it; say what to accept.
+
+        A connection whose optional `webhook_secret` was left out trusts its hook's address alone.
+        """
+        if self.signature is not None and (secrets := self.settings.secrets("webhook_secret")):
+            check_signature(self.signature, webhook, secrets, now)
+        return self.receive(webhook, decode(webhook.body))
 
     @abstractmethod
-    def receive(self, webhook: Webhook, payload: Any) -> Receipt:  # noqa: ANN401 - any JSON value
+    def receive(self, webhook: Webhook, payload: Any) -> Receipt:
         """Name the deliveries in a verified webhook: their keys and lanes."""
 
     @abstractmethod
     def parse(self, body: bytes) -> Sequence[Change]:
         """The changes one delivery means; empty if it is not for us."""
 
-    async def pull(self, kind: PullKind, cursor: str | None, *, scope: str | None = None) -> Page:
+    async def pull(
+        self,
+        kind: PullKind,
+        cursor: str | None,  # noqa: ARG002 - for those who override
+        *,
+        scope: str | None = None,  # noqa: ARG002 - likewise
+    ) -> Page:
         """**One** page after `cursor`, oldest first; `scope` is a conversation's id for messages."""
         raise Unsupported(f"{self.manifest.title} cannot list {kind}")
 
@@ -110,6 +85,22 @@ class Adapter(ABC):
         """Look something up; `None` when it is not there."""
         raise Unsupported(f"{self.manifest.title} cannot answer {type(query).__name__}")
 
-    async def call(self, method: str, path: str, **options: Any) -> Any:  # noqa: ANN401
+    async def call(self, method: str, path: str, **options: Any) -> Any:
         """One HTTP exchange; returns the decoded JSON body, raises the sorted errors."""
         return await call(self.http, method, path, **options)
+
+    async def aclose(self) -> None:
+        """Close the HTTP client."""
+        await self.http.aclose()
+
+
+def decode(body: bytes) -> Any:
+    """The JSON value in a webhook's body.
+
+    Raises:
+        Malformed: it holds none.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        raise Malformed(f"the body is not JSON: {error}") from error

@@ -3,12 +3,15 @@
 AdapterError
 ├── Retryable      try again later; `outcome_unknown` says whether to look before sending again
 ├── Fatal          pause the connection and tell the operator
+│   └── InvalidSettings    the connection is configured wrongly; says which field and how to cure it
 ├── Rejected       park this one command or event and go on
 │   └── Unsupported    the vendor has no such thing; the engine degrades
 └── WebhookRefused     the hook was not sent by the vendor, or is unreadable
     ├── BadSignature   answer 401
     └── Malformed      answer 400 and keep the body for inspection
 """
+
+# ruff: noqa: N818 - the names say what the engine does next
 
 from datetime import timedelta
 
@@ -44,6 +47,10 @@ class Retryable(AdapterError):
 
 class Fatal(AdapterError):
     """Nothing at this connection will work until a person acts (credentials, account)."""
+
+
+class InvalidSettings(Fatal):
+    """A connection's settings don't fit its adapter; the detail names connection, field and cure."""
 
 
 class Rejected(AdapterError):

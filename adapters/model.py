@@ -109,7 +109,7 @@ class ConversationRecord(Struct, frozen=True, kw_only=True):
     channel: Channel | UnsetType = UNSET
     status: Status | UnsetType = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
-    assignee: Person | None | UnsetType = UNSET
+    assignee: Person | UnsetType | None = UNSET
     subject: str | UnsetType = UNSET
     url: str | UnsetType = UNSET
     attributes: Raw | UnsetType = UNSET
@@ -157,7 +157,7 @@ class MessagePosted(Struct, frozen=True, kw_only=True, tag="message_posted"):
 
 
 class AnswerPrepared(Struct, frozen=True, kw_only=True, tag="answer_prepared"):
-    """The AI participant finished (or failed) an answer to a turn; `answer` is the knowledge room's record."""
+    """The AI participant finished (or failed) an answer to a turn."""
 
     conversation_id: str
     turn: int

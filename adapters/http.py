@@ -1,0 +1,103 @@
+"""One HTTP exchange with a vendor, its outcome sorted by what the engine does next."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+import msgspec
+
+from adapters.errors import AdapterError, Fatal, Rejected, Retryable
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_PLAIN_HEADERS = frozenset(
+    {"host", "accept", "accept-encoding", "connection", "user-agent", "content-type", "content-length"}
+)
+_REASON_KEYS = ("error", "message", "description", "detail", "title", "errors")
+_PERSONAL = re.compile(r"[^\s@\"']+@[^\s@\"']+|\+?\d[\d\s-]{6,}\d")
+_REASON_LENGTH = 200
+
+
+async def call(http: httpx.AsyncClient, method: str, path: str, **options: Any) -> Any:
+    """Exchange one request for its decoded JSON body, or `None` where the answer holds no JSON.
+
+    Raises:
+        Retryable: a passing fault; `outcome_unknown` where the request may have taken effect.
+        Fatal: the credentials or the address are wrong.
+        Rejected: the vendor will never accept this request as it is.
+    """
+    what = f"{method} {path.partition('?')[0]}"
+    may_have_acted = method.upper() not in _SAFE_METHODS
+    try:
+        response = await http.request(method, path, **options)
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
+        raise Retryable(f"{what}: no connection ({type(error).__name__})") from error
+    except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        raise Fatal(f"{what}: the configured address is not usable ({type(error).__name__})") from error
+    except httpx.LocalProtocolError as error:
+        raise Rejected(f"{what}: the request can't be put into HTTP") from error
+    except httpx.RequestError as error:
+        raise Retryable(
+            f"{what}: no answer ({type(error).__name__})", outcome_unknown=may_have_acted
+        ) from error
+    if response.is_success:
+        return _body(response)
+    raise _sorted(response, what, may_have_acted=may_have_acted)
+
+
+def _body(response: httpx.Response) -> Any:
+    try:
+        return msgspec.json.decode(response.content)
+    except msgspec.DecodeError:
+        return None
+
+
+def _sorted(response: httpx.Response, what: str, *, may_have_acted: bool) -> AdapterError:
+    status = response.status_code
+    detail = f"{what} answered {status}{_reason(response)}"
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return Fatal(detail, status=status)
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Retryable(detail, status=status, retry_after=_retry_after(response))
+    if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        wait = _retry_after(response)
+        return Retryable(detail, status=status, retry_after=wait, outcome_unknown=may_have_acted)
+    if response.is_redirect:
+        return Fatal(f"{detail}: it redirects elsewhere; check the configured address", status=status)
+    return Rejected(detail, status=status)
+
+
+def _retry_after(response: httpx.Response) -> timedelta | None:
+    """The vendor's wish, given in seconds or as an HTTP date."""
+    value = response.headers.get("retry-after", "").strip()
+    try:
+        return timedelta(seconds=max(0.0, float(value)))
+    except (ValueError, OverflowError):
+        pass
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(timedelta(), aware - datetime.now(UTC))
+
+
+def _reason(response: httpx.Response) -> str:
+    """What the vendor says is wrong, without what it may have echoed: credentials, addresses, numbers."""
+    body = _body(response)
+    if not isinstance(body, dict):
+        return ""
+    found = next((body[key] for key in _REASON_KEYS if body.get(key)), None)
+    if found is None:
+        return ""
+    text = found if isinstance(found, str) else msgspec.json.encode(found).decode()
+    for secret in _credentials(response.request):
+        text = text.replace(secret, "•••")
+    return ": " + _PERSONAL.sub("•••", text)[:_REASON_LENGTH]
+
+
+def _credentials(request: httpx.Request) -> list[str]:
+    values = [value for name, value in request.headers.items() if name not in _PLAIN_HEADERS]
+    return [part for value in values for part in (value, value.rpartition(" ")[2]) if part]

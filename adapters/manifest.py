@@ -1,0 +1,185 @@
+"""What an adapter declares about itself, and the settings of one connection checked against it."""
+
+import inspect
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import msgspec
+
+from adapters.errors import InvalidSettings
+
+
+class Capability(StrEnum):
+    """What an adapter can do; the names of commands, queries and pulls."""
+
+    REPLY = "reply"
+    NOTE = "note"
+    ASSIGN = "assign"
+    SET_STATUS = "set_status"
+    CHANGE_TAGS = "change_tags"
+    UPDATE_CUSTOMER = "update_customer"
+    FIND_MESSAGE = "find_message"
+    FIND_CUSTOMER = "find_customer"
+    PULL_CUSTOMERS = "pull_customers"
+    PULL_CONVERSATIONS = "pull_conversations"
+    PULL_MESSAGES = "pull_messages"
+
+
+class Role(StrEnum):
+    """What a connection can be to Deskbridge."""
+
+    HELPDESK = "helpdesk"
+    DESK = "desk"
+    CRM = "crm"
+    ERP = "erp"
+
+
+class Tier(StrEnum):
+    """How much of the conformance kit an adapter passes."""
+
+    BRONZE = "bronze"
+    SILVER = "silver"
+    GOLD = "gold"
+
+
+class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A text in the two languages of the console."""
+
+    en: str
+    zh: str
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One setting of a connection. A secret may be given as a list: every active one."""
+
+    name: str
+    label: Label
+    help: Label | None = None
+    type: Literal["text", "url", "integer", "flag"] = "text"
+    secret: bool = False
+    required: bool = True
+    default: str | int | bool | None = None
+
+
+_EXPECTED = {
+    "flag": "true or false",
+    "integer": "a whole number",
+    "url": "an address that starts with https:// or http://",
+    "text": "a text; quote it",
+}
+
+
+class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """So many requests in so many seconds, for the whole account."""
+
+    requests: int
+    seconds: float
+
+    @property
+    def window(self) -> timedelta:
+        """The window as a duration."""
+        return timedelta(seconds=self.seconds)
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The contents of an adapter's `manifest.toml`."""
+
+    title: str
+    roles: tuple[Role, ...]
+    auth: Literal["token", "bearer", "basic", "oauth2", "none"]
+    tier: Tier
+    capabilities: frozenset[Capability]
+    fields: tuple[Field, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    exemptions: dict[str, str] = msgspec.field(default_factory=dict)
+
+    @classmethod
+    def beside(cls, adapter: type) -> Self:
+        """Read the `manifest.toml` in the folder of the adapter's module."""
+        path = Path(inspect.getfile(adapter)).with_name("manifest.toml")
+        if not path.is_file():
+            raise TypeError(f"{adapter.__qualname__} has no manifest: {path} is missing")
+        try:
+            return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), cls)
+        except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
+            raise TypeError(f"{path} is not a manifest: {error}") from error
+
+    def can(self, capability: Capability | str) -> bool:
+        """Whether the adapter declares this capability."""
+        return capability in self.capabilities
+
+
+class Settings:
+    """The checked settings of one connection. Secrets never show in its `repr`."""
+
+    def __init__(self, manifest: Manifest, values: Mapping[str, Any], *, connection: str = "") -> None:
+        self.connection = connection
+        self._fields = {field.name: field for field in manifest.fields}
+        self._title = manifest.title
+        unknown = sorted(set(values) - set(self._fields))
+        if unknown:
+            known = ", ".join(self._fields) or "none"
+            raise self._invalid(unknown[0], f"is not a setting of {manifest.title}; it has: {known}")
+        self._values = {name: self._checked(field, values.get(name)) for name, field in self._fields.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of a declared field; `None` where an optional one was left out.
+
+        Of a secret with several active values it is the first.
+        """
+        value = self._values[name]
+        return (value[0] if value else None) if self._fields[name].secret else value
+
+    def secrets(self, name: str) -> tuple[str, ...]:
+        """Every active value of a secret field, newest first as configured; empty if it was left out."""
+        field = self._fields[name]
+        assert field.secret, f"{name} is not declared secret"
+        active: tuple[str, ...] = self._values[name]
+        return active
+
+    def __repr__(self) -> str:
+        shown = {name: "•••" if self._fields[name].secret else value for name, value in self._values.items()}
+        return f"Settings({self.connection!r}, {shown!r})"
+
+    def _checked(self, field: Field, value: Any) -> Any:
+        given = field.default if value is None or value in ("", []) else value
+        if given is None:
+            if field.required:
+                raise self._invalid(field.name, f"is missing; set {field.label.en!r} ({field.label.zh})")
+            return () if field.secret else None
+        if field.secret:
+            return self._active(field, given)
+        if not _fits(field, given):
+            raise self._invalid(field.name, f"must be {_EXPECTED[field.type]}")
+        match field.type:
+            case "integer":
+                return int(given)
+            case "url":
+                return str(given).rstrip("/")
+            case _:
+                return given
+
+    def _active(self, field: Field, given: Any) -> tuple[str, ...]:
+        active = tuple(given) if isinstance(given, list | tuple) else (given,)
+        if not all(isinstance(secret, str) and secret for secret in active):
+            raise self._invalid(field.name, "must be a non-empty text, or a list of them; quote it")
+        return active
+
+    def _invalid(self, field: str, problem: str) -> InvalidSettings:
+        return InvalidSettings(f"connection {self.connection!r} ({self._title}): {field} {problem}")
+
+
+def _fits(field: Field, given: Any) -> bool:
+    match field.type:
+        case "flag":
+            return isinstance(given, bool)
+        case "integer":
+            return not isinstance(given, bool) and str(given).isdecimal()
+        case "url":
+            return isinstance(given, str) and given.startswith(("https://", "http://"))
+        case "text":
+            return isinstance(given, str)

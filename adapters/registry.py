@@ -1,0 +1,74 @@
+"""The installed adapters, found through the entry-point group `deskbridge.adapters`.
+
+An adapter is imported when it is first asked for, so a broken one harms nobody but its own connections.
+"""
+
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import httpx
+
+from adapters.contract import Adapter
+from adapters.errors import Fatal
+from adapters.manifest import Settings
+
+GROUP = "deskbridge.adapters"
+TIMEOUT = httpx.Timeout(10.0, connect=3.0)
+LIMITS = httpx.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=30)
+
+
+def names() -> tuple[str, ...]:
+    """The names of all installed adapters, loaded or not, working or not."""
+    return tuple(sorted({entry.name for entry in entry_points(group=GROUP)}))
+
+
+def get(name: str) -> type[Adapter]:
+    """The adapter class of that name.
+
+    Raises:
+        Fatal: there is none, or it can't be imported.
+    """
+    found = entry_points(group=GROUP, name=name)
+    if not found:
+        raise Fatal(f"no adapter is called {name!r}; installed: {', '.join(names()) or 'none'}")
+    return _load(next(iter(found)))
+
+
+def _load(entry: EntryPoint) -> type[Adapter]:
+    try:
+        adapter = entry.load()
+    except Exception as error:  # a third party's import may raise anything
+        raise Fatal(f"the adapter {entry.name!r} ({entry.value}) can't be loaded: {error!r}") from error
+    if not (isinstance(adapter, type) and issubclass(adapter, Adapter)):
+        raise Fatal(f"the adapter {entry.name!r} ({entry.value}) is no Adapter class")
+    return adapter
+
+
+def open_transport() -> httpx.AsyncHTTPTransport:
+    """The plain transport with the usual pool limits, for an engine to wrap and hand to `build`."""
+    return httpx.AsyncHTTPTransport(limits=LIMITS)
+
+
+def build(
+    name: str,
+    settings: Mapping[str, Any],
+    *,
+    connection: str = "",
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Adapter:
+    """Make the adapter of one connection, with an HTTP client of its own; close it with `aclose`.
+
+    Raises:
+        InvalidSettings: the settings don't fit the adapter's manifest.
+        Fatal: there is no such adapter.
+    """
+    adapter = get(name)
+    checked = Settings(adapter.manifest, settings, connection=connection or name)
+    http = httpx.AsyncClient(
+        **adapter.endpoint(checked),
+        timeout=TIMEOUT,
+        transport=transport or open_transport(),
+        trust_env=False,
+    )
+    return adapter(settings=checked, http=http)

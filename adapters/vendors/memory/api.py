@@ -1,0 +1,152 @@
+"""The reference helpdesk's REST API, as an integration sees it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from adapters.vendors.memory.records import Agent, Conversation, Customer, Message
+from adapters.vendors.memory.routes import Request, Routes
+from adapters.vendors.memory.state import TEAMS, State, UnknownRecordError
+
+_PAGE = 100
+
+
+class _NewMessage(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    text: str
+    author: Literal["bot", "agent"] = "bot"
+    agent: Agent | None = None
+    private: bool = False
+    token: str | None = None
+
+
+class _ConversationPatch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    status: Literal["pending", "open", "snoozed", "resolved"] | UnsetType = UNSET
+    assignee_id: str | UnsetType | None = UNSET
+    team_id: str | UnsetType | None = UNSET
+
+
+class _TagChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    add: list[str] = msgspec.field(default_factory=list)
+    remove: list[str] = msgspec.field(default_factory=list)
+
+
+class _CustomerPatch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    name: str | UnsetType = UNSET
+    attributes: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class _Listed(Protocol):
+    @property
+    def revision(self) -> int: ...
+
+
+class Api:
+    """The handlers under `/api`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self.routes = Routes(
+            ("GET", "/api/me", self._me),
+            ("GET", "/api/agents", self._agents),
+            ("GET", "/api/customers", self._customers),
+            ("GET", "/api/customers/{}", self._customer),
+            ("PATCH", "/api/customers/{}", self._patch_customer),
+            ("GET", "/api/conversations", self._conversations),
+            ("GET", "/api/conversations/{}", self._conversation),
+            ("PATCH", "/api/conversations/{}", self._patch_conversation),
+            ("POST", "/api/conversations/{}/tags", self._change_tags),
+            ("GET", "/api/conversations/{}/messages", self._messages),
+            ("POST", "/api/conversations/{}/messages", self._post_message),
+        )
+
+    async def _me(self, _: Request) -> Any:
+        return {"name": "Deskbridge bot", "role": "integration"}
+
+    async def _agents(self, _: Request) -> Any:
+        return {"agents": list(self._state.agents.values()), "teams": TEAMS}
+
+    async def _customers(self, request: Request) -> Any:
+        wanted = {
+            key: request.query[key] for key in ("email", "phone", "external_id") if key in request.query
+        }
+        found = [
+            customer
+            for customer in self._state.customers.values()
+            if all(getattr(customer, key) == value for key, value in wanted.items())
+        ]
+        return _page(request, [each for each in found if _is_after(request, each)])
+
+    async def _customer(self, request: Request) -> Any:
+        return self._state.customer(request.path_ids[0])
+
+    async def _patch_customer(self, request: Request) -> Any:
+        customer = self._state.customer(request.path_ids[0])
+        patch = request.read(_CustomerPatch)
+        merged = {**customer.attributes, **patch.attributes}
+        attributes = {key: value for key, value in merged.items() if value is not None}
+        name = customer.name if patch.name is UNSET else patch.name
+        self._state.change_customer(customer, by="bot", name=name, attributes=attributes)
+        return customer
+
+    async def _conversations(self, request: Request) -> Any:
+        found = [each for each in self._state.conversations.values() if _is_after(request, each)]
+        return _page(request, found)
+
+    async def _conversation(self, request: Request) -> Any:
+        return self._state.conversation(request.path_ids[0])
+
+    async def _patch_conversation(self, request: Request) -> Any:
+        conversation = self._state.conversation(request.path_ids[0])
+        patch = request.read(_ConversationPatch)
+        fields: dict[str, Any] = {}
+        if patch.status is not UNSET:
+            fields["status"] = patch.status
+        if patch.assignee_id is not UNSET:
+            fields["assignee"] = self._state.agent(patch.assignee_id) if patch.assignee_id else None
+        if patch.team_id is not UNSET:
+            if patch.team_id and patch.team_id not in TEAMS:
+                raise UnknownRecordError(f"no team {patch.team_id}")
+            fields["team_id"] = patch.team_id
+        self._state.change(conversation, by="bot", **fields)
+        return conversation
+
+    async def _change_tags(self, request: Request) -> Any:
+        conversation = self._state.conversation(request.path_ids[0])
+        change = request.read(_TagChange)
+        self._state.change_tags(conversation, by="bot", add=change.add, remove=change.remove)
+        return conversation
+
+    async def _messages(self, request: Request) -> Any:
+        thread = self._state.thread(request.path_ids[0])
+        token = request.query.get("token")
+        return _page(request, [message for message in thread if token in {None, message.token}])
+
+    async def _post_message(self, request: Request) -> Message:
+        conversation = self._state.conversation(request.path_ids[0])
+        new = request.read(_NewMessage)
+        return self._state.post(
+            conversation,
+            new.text,
+            author=new.author,
+            agent=new.agent,
+            private=new.private,
+            token=new.token,
+        )
+
+
+def _is_after(request: Request, record: Customer | Conversation) -> bool:
+    since = request.query.get("updated_after")
+    return since is None or record.updated_at > datetime.fromisoformat(since)
+
+
+def _page(request: Request, found: Sequence[_Listed]) -> dict[str, Any]:
+    """What changed after the cursor, oldest change first. The cursor is the last revision seen."""
+    after = int(request.query.get("cursor", "0"))
+    limit = min(int(request.query.get("limit", _PAGE)), _PAGE)
+    following = sorted((each for each in found if each.revision > after), key=lambda each: each.revision)
+    items = following[:limit]
+    cursor = items[-1].revision if items else after
+    return {"items": items, "cursor": str(cursor), "last": len(following) <= limit}

@@ -1,0 +1,110 @@
+"""From the reference helpdesk's words to ours."""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import UNSET
+
+from adapters.model import (
+    Author,
+    Change,
+    Channel,
+    ConversationChanged,
+    ConversationRecord,
+    CustomerChanged,
+    CustomerRecord,
+    Identity,
+    IdentityKind,
+    MessagePosted,
+    MessageRecord,
+    Person,
+    Status,
+)
+
+_AUTHORS = {
+    "customer": Author.CUSTOMER,
+    "bot": Author.AI,
+    "agent": Author.AGENT,
+    "system": Author.SYSTEM,
+}
+_CHANNELS = {channel.value: channel for channel in Channel}
+STATUSES = {status.value: status for status in Status if status is not Status.UNKNOWN}
+
+
+def change(event: dict[str, Any]) -> Change | None:
+    """The change that one event tells of; `None` for events unknown to us."""
+    occurred_at = moment(event["occurred_at"])
+    match event["type"]:
+        case "message_posted":
+            return MessagePosted(
+                message=message(event["message"]),
+                conversation=conversation(event["conversation"]),
+                customer=customer(event["customer"]),
+                occurred_at=occurred_at,
+            )
+        case "conversation_changed":
+            return ConversationChanged(
+                conversation=conversation(event["conversation"]),
+                customer=customer(event["customer"]),
+                occurred_at=occurred_at,
+                by=_AUTHORS.get(event["by"], Author.UNKNOWN),
+            )
+        case "customer_changed":
+            return CustomerChanged(customer=customer(event["customer"]), occurred_at=occurred_at)
+        case _:
+            return None
+
+
+def message(raw: dict[str, Any]) -> MessageRecord:
+    """A message."""
+    agent = raw["agent"]
+    return MessageRecord(
+        id=raw["id"],
+        author=_AUTHORS.get(raw["author"], Author.UNKNOWN),
+        text=raw["text"],
+        sent_at=moment(raw["created_at"]),
+        person=Person(agent["id"], agent["name"]) if agent else None,
+        private=raw["private"],
+        token=raw["token"],
+        raw=raw,
+    )
+
+
+def conversation(raw: dict[str, Any]) -> ConversationRecord:
+    """A conversation."""
+    assignee = raw["assignee"]
+    return ConversationRecord(
+        id=raw["id"],
+        customer_id=raw["customer_id"],
+        channel=_CHANNELS.get(raw["channel"], Channel.UNKNOWN),
+        status=STATUSES.get(raw["status"], Status.UNKNOWN),
+        tags=tuple(raw["tags"]),
+        assignee=Person(assignee["id"], assignee["name"]) if assignee else None,
+        subject=raw["subject"] or UNSET,
+        updated_at=moment(raw["updated_at"]),
+        raw=raw,
+    )
+
+
+def customer(raw: dict[str, Any]) -> CustomerRecord:
+    """A customer with every address the helpdesk knows."""
+    addresses = (
+        (IdentityKind.VENDOR, raw["id"]),
+        (IdentityKind.EMAIL, raw["email"]),
+        (IdentityKind.PHONE, raw["phone"]),
+        (IdentityKind.EXTERNAL, raw["external_id"]),
+    )
+    return CustomerRecord(
+        id=raw["id"],
+        name=raw["name"],
+        identities=tuple(Identity(kind, value) for kind, value in addresses if value),
+        attributes=raw["attributes"],
+        language=raw["language"] or UNSET,
+        updated_at=moment(raw["updated_at"]),
+        raw=raw,
+    )
+
+
+def moment(text: str) -> datetime:
+    """A time in the helpdesk's ISO 8601."""
+    return datetime.fromisoformat(text)

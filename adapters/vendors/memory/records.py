@@ -1,0 +1,103 @@
+"""What the reference helpdesk stores and sends: its own vocabulary, not Deskbridge's."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from adapters.signatures import Signature
+
+SIGNATURE = Signature(
+    header="X-Memory-Signature",
+    prefix="sha256=",
+    signed="{timestamp}.{body}",
+    timestamp_header="X-Memory-Timestamp",
+)
+
+
+class Customer(msgspec.Struct, kw_only=True):
+    """A person who writes."""
+
+    id: str
+    name: str
+    email: str | None = None
+    phone: str | None = None
+    external_id: str | None = None
+    language: str | None = None
+    attributes: dict[str, Any] = msgspec.field(default_factory=dict)
+    revision: int = 0
+    updated_at: datetime
+
+
+class Agent(msgspec.Struct, frozen=True):
+    """A person who answers; `id` may be of another house when the API spoke for them."""
+
+    id: str
+    name: str
+
+
+class Conversation(msgspec.Struct, kw_only=True):
+    """A thread."""
+
+    id: str
+    customer_id: str
+    channel: str = "chat"
+    status: str = "pending"
+    subject: str | None = None
+    tags: list[str] = msgspec.field(default_factory=list)
+    assignee: Agent | None = None
+    team_id: str | None = None
+    revision: int = 0
+    created_at: datetime
+    updated_at: datetime
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One utterance; `author` is customer, bot, agent or system."""
+
+    id: str
+    conversation_id: str
+    author: str
+    text: str
+    private: bool = False
+    agent: Agent | None = None
+    token: str | None = None
+    revision: int
+    created_at: datetime
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One webhook body; `id` stays the same through retries and duplicates."""
+
+    id: str
+    type: str
+    by: str
+    occurred_at: datetime
+    customer: Customer
+    conversation: Conversation | None = None
+    message: Message | None = None
+
+
+class RequestLog(msgspec.Struct, kw_only=True):
+    """One API request as it arrived, and what became of it.
+
+    `status` is 0 until, and unless, it is answered; `fault` names the misbehaviour it met.
+    """
+
+    method: str
+    path: str
+    body: Any
+    fault: str | None
+    at: datetime
+    status: int = 0
+
+
+class DeliveryLog(msgspec.Struct, frozen=True, kw_only=True):
+    """One try at a webhook; `status` is 0 where no answer came, `fault` names the misbehaviour."""
+
+    event: str
+    type: str
+    attempt: int
+    status: int
+    fault: str | None
+    at: datetime

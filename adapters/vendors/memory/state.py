@@ -1,0 +1,186 @@
+"""What happens inside the reference helpdesk: its customers, conversations and messages, and who hears of it.
+
+It does not de-duplicate by token: a helpdesk that is sent a message twice shows it twice.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from adapters.vendors.memory.records import Agent, Conversation, Customer, Event, Message
+
+STATUSES = ("pending", "open", "snoozed", "resolved")
+AGENTS = (Agent("agent_1", "Lin"), Agent("agent_2", "Mei"), Agent("agent_3", "Alex"))
+TEAMS = ("team_support", "team_after_sales")
+
+
+class UnknownRecordError(LookupError):
+    """There is no such customer, conversation or agent."""
+
+
+class State:
+    """The helpdesk's memory. Every change is told to `tell` as an event."""
+
+    def __init__(self, tell: Callable[[Event], None]) -> None:
+        self.customers: dict[str, Customer] = {}
+        self.conversations: dict[str, Conversation] = {}
+        self.messages: list[Message] = []
+        self.agents = {agent.id: agent for agent in AGENTS}
+        self._threads: dict[str, list[Message]] = {}
+        self._current: dict[tuple[str, str], str] = {}
+        self._numbers = itertools.count(1)
+        self._revisions = itertools.count(1)
+        self._tell = tell
+
+    def customer(self, customer_id: str) -> Customer:
+        """The customer of that id."""
+        try:
+            return self.customers[customer_id]
+        except KeyError:
+            raise UnknownRecordError(f"no customer {customer_id}") from None
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        """The conversation of that id."""
+        try:
+            return self.conversations[conversation_id]
+        except KeyError:
+            raise UnknownRecordError(f"no conversation {conversation_id}") from None
+
+    def agent(self, agent_id: str) -> Agent:
+        """The agent of that id."""
+        try:
+            return self.agents[agent_id]
+        except KeyError:
+            raise UnknownRecordError(f"no agent {agent_id}") from None
+
+    def thread(self, conversation_id: str) -> list[Message]:
+        """The messages of a conversation, oldest first."""
+        return self._threads.get(self.conversation(conversation_id).id, [])
+
+    def welcome(self, customer_id: str, **details: Any) -> Customer:
+        """The customer of that id, made with these details at the first call."""
+        known = self.customers.get(customer_id)
+        if known is not None:
+            return known
+        customer = Customer(
+            id=customer_id,
+            name=details.pop("name", None) or customer_id,
+            revision=next(self._revisions),
+            updated_at=datetime.now(UTC),
+            **details,
+        )
+        self.customers[customer_id] = customer
+        self._announce("customer_changed", "system", customer)
+        return customer
+
+    def open(self, customer: Customer, *, channel: str, subject: str | None = None) -> Conversation:
+        """A new conversation, which a bot handles at first."""
+        now = datetime.now(UTC)
+        conversation = Conversation(
+            id=f"con_{next(self._numbers)}",
+            customer_id=customer.id,
+            channel=channel,
+            subject=subject,
+            revision=next(self._revisions),
+            created_at=now,
+            updated_at=now,
+        )
+        self.conversations[conversation.id] = conversation
+        self._current[customer.id, channel] = conversation.id
+        self._announce("conversation_changed", "customer", customer, conversation)
+        return conversation
+
+    def current(self, customer: Customer, *, channel: str, subject: str | None = None) -> Conversation:
+        """The customer's unresolved conversation on that channel, or a new one."""
+        known = self.conversations.get(self._current.get((customer.id, channel), ""))
+        if known is None or known.status == "resolved":
+            return self.open(customer, channel=channel, subject=subject)
+        return known
+
+    def post(
+        self,
+        conversation: Conversation,
+        text: str,
+        *,
+        author: str,
+        agent: Agent | None = None,
+        private: bool = False,
+        token: str | None = None,
+    ) -> Message:
+        """A new message; a customer's reopens a resolved conversation."""
+        if author == "customer" and conversation.status == "resolved":
+            self.change(conversation, by="customer", status="pending")
+        self._touch(conversation)
+        message = Message(
+            id=f"msg_{next(self._numbers)}",
+            conversation_id=conversation.id,
+            author=author,
+            text=text,
+            private=private,
+            agent=agent,
+            token=token,
+            revision=conversation.revision,
+            created_at=conversation.updated_at,
+        )
+        self.messages.append(message)
+        self._threads.setdefault(conversation.id, []).append(message)
+        self._announce(
+            "message_posted", author, self.customer(conversation.customer_id), conversation, message
+        )
+        return message
+
+    def change(self, conversation: Conversation, *, by: str, **fields: Any) -> bool:
+        """Set fields of a conversation; tells nobody when they are what they were."""
+        return self._change(conversation, fields, lambda: self._announce_conversation(conversation, by))
+
+    def change_tags(
+        self, conversation: Conversation, *, by: str, add: Iterable[str] = (), remove: Iterable[str] = ()
+    ) -> bool:
+        """Add and remove tags."""
+        unwanted = set(remove)
+        kept = [tag for tag in conversation.tags if tag not in unwanted]
+        tags = kept + [tag for tag in dict.fromkeys(add) if tag not in kept]
+        return self.change(conversation, by=by, tags=tags)
+
+    def change_customer(self, customer: Customer, *, by: str, **fields: Any) -> bool:
+        """Set fields of a customer; tells nobody when they are what they were."""
+        return self._change(customer, fields, lambda: self._announce("customer_changed", by, customer))
+
+    def _change(
+        self, record: Customer | Conversation, fields: dict[str, Any], announce: Callable[[], None]
+    ) -> bool:
+        if all(getattr(record, name) == value for name, value in fields.items()):
+            return False
+        for name, value in fields.items():
+            setattr(record, name, value)
+        self._touch(record)
+        announce()
+        return True
+
+    def _touch(self, record: Customer | Conversation) -> None:
+        record.revision = next(self._revisions)
+        record.updated_at = datetime.now(UTC)
+
+    def _announce_conversation(self, conversation: Conversation, by: str) -> None:
+        self._announce("conversation_changed", by, self.customer(conversation.customer_id), conversation)
+
+    def _announce(
+        self,
+        kind: str,
+        by: str,
+        customer: Customer,
+        conversation: Conversation | None = None,
+        message: Message | None = None,
+    ) -> None:
+        self._tell(
+            Event(
+                id=f"evt_{next(self._numbers)}",
+                type=kind,
+                by=by,
+                occurred_at=datetime.now(UTC),
+                customer=customer,
+                conversation=conversation,
+                message=message,
+            )
+        )

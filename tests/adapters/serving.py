@@ -1,0 +1,68 @@
+"""Serve ASGI applications on loopback, and listen to webhooks."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from adapters.webhook import Webhook
+
+AsgiApp = Callable[..., Awaitable[None]]
+
+
+def free_port() -> int:
+    """A loopback port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def served(app: AsgiApp) -> AsyncIterator[str]:
+    """Serve an ASGI application on loopback; yields its address."""
+    port = free_port()
+    server = Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)
+    running = asyncio.create_task(server.serve())
+    for _ in range(200):
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            await writer.wait_closed()
+            break
+    yield f"http://127.0.0.1:{port}"
+    server.stop()
+    await running
+
+
+class Listener:
+    """An ASGI hook that keeps what it hears; `answers` are the statuses it gives first."""
+
+    def __init__(self) -> None:
+        self.heard: list[Webhook] = []
+        self.answers: list[int] = []
+        self.url = ""
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        """Hear one webhook."""
+        if scope["type"] == "lifespan":
+            for _ in range(2):
+                await send({"type": f"{(await receive())['type']}.complete"})
+            return
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        self.heard.append(Webhook(method="POST", url=self.url, query={}, headers=headers, body=bytes(body)))
+        status = self.answers.pop(0) if self.answers else 202
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
