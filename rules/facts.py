@@ -5,7 +5,7 @@ Every fact always has a value of its type, so a condition never meets a null. Th
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated, Any, get_args, get_origin
@@ -182,8 +182,3 @@ def declared(path: str) -> str | None:
     if path in VOCABULARY:
         return path
     return next((open_map for open_map in OPEN_MAPS if path.startswith(f"{open_map}.")), None)
-
-
-def example_facts(given: dict[str, Any]) -> Facts:
-    """Facts from a policy's example, where all that isn't given is at rest. Raises ValidationError."""
-    return msgspec.convert({"now": datetime(2025, 1, 1, tzinfo=UTC), **given}, Facts)
