@@ -84,24 +84,27 @@ def decide(facts: Facts, policies: Sequence[Policy], *, fired: Collection[Fired]
 
 
 class _Values:
-    """The facts of one evaluation, converted for CEL once."""
+    """The facts of one evaluation; each group is converted for CEL when the first rule reads it."""
 
     def __init__(self, facts: Facts) -> None:
         self._values = variables(facts)
-        self._broken: dict[str, str] = {}
         self._context = cel.Context()
-        for name, value in self._values.items():
-            try:
-                self._context.add_variable(name, value)
-            except Exception as error:  # noqa: BLE001 - a vendor's odd value must cost only the rules that read it
-                self._broken[name] = str(error)
+        self._known: set[str] = set()
 
     def satisfy(self, condition: Condition) -> bool:
         """Whether the condition holds. Raises UndecidedError."""
         for path in condition.reads:
-            if reason := self._broken.get(path.partition(".")[0]):
-                raise UndecidedError(f"{path} can't be read: {reason}")
+            self._convert(path.partition(".")[0])
         return condition.holds(self._context)
+
+    def _convert(self, name: str) -> None:
+        if name in self._known:
+            return
+        try:
+            self._context.add_variable(name, self._values[name])
+        except Exception as error:  # a vendor's odd value costs only the rules that read it
+            raise UndecidedError(f"{name} can't be read: {error}") from error
+        self._known.add(name)
 
     def named_by(self, condition: Condition) -> Raw:
         """The facts that a condition names, JSON-ready; an attribute that isn't there is `None`."""
