@@ -54,7 +54,10 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One setting of a connection. A secret may be given as a list: every active one."""
+    """One setting of a connection. A secret may be given as a list: every active one.
+
+    `choices`, where there are any, are the only texts allowed.
+    """
 
     name: str
     label: Label
@@ -63,6 +66,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     secret: bool = False
     required: bool = True
     default: str | int | bool | None = None
+    choices: tuple[str, ...] = ()
 
 
 _EXPECTED = {
@@ -154,7 +158,8 @@ class Settings:
         if field.secret:
             return self._active(field, given)
         if not _fits(field, given):
-            raise self._invalid(field.name, f"must be {_EXPECTED[field.type]}")
+            expected = f"one of {', '.join(field.choices)}" if field.choices else _EXPECTED[field.type]
+            raise self._invalid(field.name, f"must be {expected}")
         match field.type:
             case "integer":
                 return int(given)
@@ -182,4 +187,4 @@ def _fits(field: Field, given: Any) -> bool:
         case "url":
             return isinstance(given, str) and given.startswith(("https://", "http://"))
         case "text":
-            return isinstance(given, str)
+            return isinstance(given, str) and given in (field.choices or (given,))

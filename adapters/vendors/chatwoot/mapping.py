@@ -1,0 +1,249 @@
+"""From Chatwoot's words to ours, and the mark by which we know our own messages again."""
+
+import mimetypes
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import UNSET, UnsetType
+
+from adapters.model import (
+    Attachment,
+    Author,
+    Channel,
+    ConversationRecord,
+    CustomerRecord,
+    Identity,
+    IdentityKind,
+    MessageRecord,
+    Person,
+    Raw,
+    Reply,
+    Status,
+)
+
+MARK = "deskbridge"
+
+_CHANNELS = {
+    "Channel::WebWidget": Channel.CHAT,
+    "Channel::Email": Channel.EMAIL,
+    "Channel::Voice": Channel.PHONE,
+    "Channel::FacebookPage": Channel.DIRECT_MESSAGE,
+    "Channel::Instagram": Channel.DIRECT_MESSAGE,
+    "Channel::Line": Channel.DIRECT_MESSAGE,
+    "Channel::Sms": Channel.DIRECT_MESSAGE,
+    "Channel::Telegram": Channel.DIRECT_MESSAGE,
+    "Channel::Tiktok": Channel.DIRECT_MESSAGE,
+    "Channel::TwilioSms": Channel.DIRECT_MESSAGE,
+    "Channel::TwitterProfile": Channel.DIRECT_MESSAGE,
+    "Channel::Whatsapp": Channel.DIRECT_MESSAGE,
+}
+_OWN_CHANNELS = {channel.value: channel for channel in Channel}
+_STATUSES = {status.value: status for status in Status if status is not Status.UNKNOWN}
+# Webhooks spell a message's type, the REST API and nested messages number it.
+_MESSAGE_TYPES = {0: "incoming", 1: "outgoing", 2: "activity", 3: "template"}
+_PEOPLE = frozenset({"user", "User"})
+_BOTS = frozenset({"agent_bot", "AgentBot", "captain_assistant", "Captain::Assistant"})
+
+
+def mark(key: str, author: Author) -> Raw:
+    """The `content_attributes` that carry our key through Chatwoot and back."""
+    return {MARK: {"key": key, "author": author.value}}
+
+
+def spoken(reply: Reply) -> str:
+    """A reply's text; a person's begins with their name, for Chatwoot's tokens speak as one user."""
+    if reply.person is None or not reply.person.name:
+        return reply.text
+    return f"{reply.person.name}: {reply.text}"
+
+
+def says(record: MessageRecord, text: str) -> bool:
+    """Whether a message says `text`, with or without a name before it."""
+    return record.text == text or record.text.endswith(f": {text}")
+
+
+def moment(value: Any) -> datetime | None:
+    """A time as Chatwoot writes it: ISO 8601, or Unix seconds as integer, float or text."""
+    match value:
+        case bool() | None | "":
+            return None
+        case int() | float():
+            return datetime.fromtimestamp(value, UTC)
+        case str() if value.replace(".", "", 1).isdecimal():
+            return datetime.fromtimestamp(float(value), UTC)
+        case str():
+            parsed = datetime.fromisoformat(value)
+            return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        case _:
+            raise TypeError(f"{value!r} is no time")
+
+
+def message(raw: Raw) -> MessageRecord:
+    """A message of a webhook or of the REST API."""
+    kind = _MESSAGE_TYPES.get(raw["message_type"], raw["message_type"])
+    own = _own(raw) if kind != "incoming" else None
+    sender = raw.get("sender") or {}
+    by_person = kind == "outgoing" and _sender_type(raw) in _PEOPLE
+    sent_at = moment(raw["created_at"])
+    if sent_at is None:
+        raise ValueError("a message without a time")
+    return MessageRecord(
+        id=str(raw["id"]),
+        author=_own_author(own) or _author(raw, kind),
+        text=raw.get("content") or "",
+        sent_at=sent_at,
+        person=_person(sender) if by_person else None,
+        private=bool(raw.get("private")),
+        token=own["key"] if own else None,
+        attachments=tuple(_attachment(each) for each in raw.get("attachments") or ()),
+        raw=raw,
+    )
+
+
+def conversation(raw: Raw, *, base_url: str, account_id: int, api_channel: str) -> ConversationRecord:
+    """A conversation; its id is the number that agents see."""
+    meta = raw.get("meta") or {}
+    sender = meta.get("sender") or {}
+    return ConversationRecord(
+        id=str(raw["id"]),
+        customer_id=str(sender["id"]) if sender.get("id") is not None else _contact_id(raw),
+        channel=_channel(raw, meta, api_channel),
+        status=_STATUSES.get(raw["status"], Status.UNKNOWN) if "status" in raw else UNSET,
+        tags=tuple(raw["labels"] or ()) if "labels" in raw else UNSET,
+        assignee=_assignee(meta),
+        url=f"{base_url}/app/accounts/{account_id}/conversations/{raw['id']}",
+        attributes=raw.get("custom_attributes") or {},
+        updated_at=moment(raw.get("updated_at") or raw.get("last_activity_at")) or UNSET,
+        raw=raw,
+    )
+
+
+def customer(raw: Raw, *, language: str | None = None) -> CustomerRecord:
+    """A contact with every address that Chatwoot knows."""
+    addresses = (
+        (IdentityKind.VENDOR, str(raw["id"])),
+        (IdentityKind.EMAIL, raw.get("email")),
+        (IdentityKind.PHONE, raw.get("phone_number")),
+        (IdentityKind.EXTERNAL, raw.get("identifier")),
+    )
+    return CustomerRecord(
+        id=str(raw["id"]),
+        name=raw.get("name") or UNSET,
+        identities=tuple(Identity(kind, value) for kind, value in addresses if value),
+        attributes=raw["custom_attributes"] or {} if "custom_attributes" in raw else UNSET,
+        language=language or UNSET,
+        raw=raw,
+    )
+
+
+def customer_of(raw: Raw) -> CustomerRecord | None:
+    """The contact that rides along with a conversation."""
+    sender = (raw.get("meta") or {}).get("sender")
+    if not sender or sender.get("id") is None:
+        return None
+    attributes = raw.get("additional_attributes") or {}
+    browser = attributes.get("browser") or {}
+    spoken_language = attributes.get("conversation_language") or attributes.get("browser_language")
+    return customer(sender, language=spoken_language or browser.get("browser_language"))
+
+
+def changed_at(raw: Raw) -> datetime | None:
+    """When an event's object changed, where Chatwoot says so."""
+    changes = raw.get("changed_attributes") or ()
+    stated = next((each["updated_at"] for each in changes if "updated_at" in each), None)
+    if isinstance(stated, Mapping) and stated.get("current_value"):
+        return moment(stated["current_value"])
+    return moment(raw.get("updated_at") or raw.get("last_activity_at") or raw.get("created_at"))
+
+
+def edited_at(raw: Raw) -> datetime | None:
+    """When the message of a webhook last changed: only its copy inside the conversation says so."""
+    copies = (raw.get("conversation") or {}).get("messages") or ()
+    return next((moment(copy.get("updated_at")) for copy in copies if copy.get("id") == raw["id"]), None)
+
+
+def _own(raw: Raw) -> dict[str, str] | None:
+    found = (raw.get("content_attributes") or {}).get(MARK)
+    return found if isinstance(found, dict) and isinstance(found.get("key"), str) else None
+
+
+def _own_author(own: Mapping[str, str] | None) -> Author | None:
+    return {"ai": Author.AI, "agent": Author.AGENT}.get(own.get("author", "")) if own else None
+
+
+def _author(raw: Raw, kind: Any) -> Author:
+    match kind:
+        case "incoming":
+            return Author.CUSTOMER
+        case "activity" | "template":
+            return Author.SYSTEM
+        case "outgoing":
+            return _outgoing_author(raw)
+        case _:
+            return Author.UNKNOWN
+
+
+def _outgoing_author(raw: Raw) -> Author:
+    sender = _sender_type(raw)
+    if sender in _BOTS:
+        return Author.AI
+    automatic = (raw.get("content_attributes") or {}).get("automation_rule_id")
+    if automatic or (raw.get("additional_attributes") or {}).get("campaign_id"):
+        return Author.SYSTEM
+    # No sender: written in the channel's own app (a page's inbox, a phone), so by a person.
+    return Author.AGENT if sender is None or sender in _PEOPLE else Author.UNKNOWN
+
+
+def _sender_type(raw: Raw) -> str | None:
+    return (raw.get("sender") or {}).get("type") or raw.get("sender_type")
+
+
+def _person(raw: Raw) -> Person | None:
+    if raw.get("id") is None:
+        return None
+    return Person(str(raw["id"]), raw.get("available_name") or raw.get("name") or "")
+
+
+def _assignee(meta: Raw) -> Person | UnsetType | None:
+    if "assignee" not in meta:
+        return UNSET
+    assignee = meta["assignee"]
+    # A bot that holds the conversation is nobody who could be disturbed.
+    if not assignee or meta.get("assignee_type") in _BOTS or assignee.get("type") in _BOTS:
+        return None
+    return _person(assignee)
+
+
+def _contact_id(raw: Raw) -> str | UnsetType:
+    contact = (raw.get("contact_inbox") or {}).get("contact_id")
+    return UNSET if contact is None else str(contact)
+
+
+def _channel(raw: Raw, meta: Raw, api_channel: str) -> Channel | UnsetType:
+    name = raw.get("channel") or meta.get("channel")
+    if name is None:
+        return UNSET
+    if name == "Channel::Api":
+        stated = (raw.get("additional_attributes") or {}).get("channel")
+        return _OWN_CHANNELS.get(str(stated)) or _OWN_CHANNELS[api_channel]
+    return _CHANNELS.get(name, Channel.UNKNOWN)
+
+
+def _attachment(raw: Raw) -> Attachment:
+    url = raw.get("data_url") or ""
+    path = urlsplit(url).path
+    guessed = mimetypes.guess_type(path)[0]
+    return Attachment(
+        id=str(raw["id"]),
+        url=url,
+        name=path.rpartition("/")[2],
+        content_type=guessed or "application/octet-stream",
+        size=raw.get("file_size"),
+    )
+
+
+def seen_at(raw: Raw) -> datetime:
+    """When something listed was last active; the epoch if never."""
+    return moment(raw.get("last_activity_at") or raw.get("created_at")) or datetime.fromtimestamp(0, UTC)
