@@ -4,30 +4,44 @@ import re
 import unicodedata
 from functools import lru_cache
 
-_TRADITIONAL = "轉沒問題請幫對話講這個們嗎來麼還說謝為經負責領導聯繫讓絡機會處決麻煩專員給開關訂單買賣貨運費發退錢時間後裡裏實際應該無覺錯誤聽懂復複複萬東紅藍顏顧號碼樣幾點現狀態總義處驗證賬戶帳碰郵車過進遠選長門問學習電腦"
-_SIMPLIFIED = "转没问题请帮对话讲这个们吗来么还说谢为经负责领导联系让络机会处决麻烦专员给开关订单买卖货运费发退钱时间后里里实际应该无觉错误听懂复复复万东红蓝颜顾号码样几点现状态总义处验证账户账碰邮车过进远选长门问学习电脑"
+_PAIRS = """
+轉转 沒没 問问 題题 請请 幫帮 對对 話话 講讲 這这 個个 們们 嗎吗 來来 麼么 還还 說说
+謝谢 為为 經经 負负 責责 領领 導导 聯联 繫系 讓让 絡络 機机 會会 處处 決决 煩烦 專专
+員员 給给 開开 關关 訂订 單单 買买 賣卖 貨货 運运 費费 發发 錢钱 時时 間间 後后 裡里
+裏里 實实 際际 應应 該该 無无 覺觉 錯错 誤误 聽听 復复 複复 萬万 東东 紅红 藍蓝 顏颜
+顧顾 號号 碼码 樣样 幾几 點点 現现 狀状 態态 總总 義义 驗验 證证 賬账 戶户 帳账 郵邮
+車车 過过 進进 遠远 選选 長长 門门 學学 習习 電电 腦脑 離离 壞坏 換换 見见 線线 網网
+營营 業业 務务 質质 訴诉 認认 識识 誰谁 難难 滿满 價价 優优 倉仓 庫库 體体 熱热 維维
+護护 氣气 罵骂 廢废 牽牵 騙骗 動动 風风 龍龙 許许 讀读 寫写 幹干 隻只 雙双 條条 張张
+塊块 圖图 尋寻 終终 結结 續续 級级 約约 紙纸 緊紧 綠绿 純纯 細细 組组 絕绝 統统 繼继
+產产 適适 達达 連连 週周 遞递 邊边 補补 褲裤 裝装 製制 訊讯 設设 試试 詢询 誠诚 調调
+論论 譯译 變变 資资 賠赔 購购 贈赠 軟软 較较 輕轻 鐘钟 頁页 項项 順顺 預预 額额 飛飞
+駕驾
+"""
+"""Traditional and simplified characters, as far as customer service needs them."""
 _PUNCTUATION = {
-    **{0xFF01 + i: 0x21 + i for i in range(94)},
+    **{0xFF01 + i: chr(0x21 + i) for i in range(94)},
     ord("’"): "'",
     ord("‘"): "'",
     ord("“"): '"',
     ord("”"): '"',
-    ord("。"): "。",
     ord("　"): " ",
 }
-_FOLD = {**str.maketrans(_TRADITIONAL, _SIMPLIFIED), **_PUNCTUATION}
+_FOLD = str.maketrans({**{ord(pair[0]): pair[1] for pair in _PAIRS.split()}, **_PUNCTUATION})
 
 _FILLERS_ZH = re.compile(
-    r"请问|你好|您好|在吗|我想(?:知道|问一?下?)?|想问一?下?|我(?:是)?(?:问|说)的?(?:是)?|我的意思|到底|究竟|一下|还是|可以|可不可以|能不能"
-    r"|怎么样|怎么|如何|怎样|什么|为什么|有没有|是不是|是否|哪里|在哪|能|会|要|我|你|您|们|的|了|吗|呢|啊|呀|吧|是|在|这|那|给|就|也|请|再|又"
+    r"请问|你好|您好|在吗|我想(?:知道|问一?下?)?|想问一?下?|我(?:是)?(?:问|说)的?(?:是)?|我的意思|到底|究竟"
+    r"|一下|还是|可以|可不可以|能不能|什么|有没有|是不是|是否|能|会|要|我|你|您|们|的|了|吗|呢|啊|呀|吧|是|在"
+    r"|这|那|给|就|也|请|再|又"
 )
 _STOP_EN = frozenset(
     re.findall(
         r"\w+",
-        """a an the i im i'm me my you your we our it its it's this that these those is are was were be been am do
-        does did can could would will should may might have has had how what which who whom to of for in on at
-        with and or so if then there please pls hi hello hey ok want wanna know need like tell asked ask asking
-        mean meant said say just get got again about from really actually s t m ve re d isn aren don doesn""",
+        """a an the i im i'm me my you your we our it its it's this that these those is are was were be been am
+        do does did can could would will should may might have has had how what which who whom to of for in
+        on at with and or so if then there please pls hi hello hey ok want wanna know need like tell asked
+        ask asking mean meant said say just get got again about from really actually s t m ve re d isn aren
+        don doesn""",
     )
 )
 _KINDS = {

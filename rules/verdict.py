@@ -188,6 +188,10 @@ def _from_what_followed(turn: TurnView, question: str, measures: Measures) -> It
         yield from _contentment(turn, measures)
 
 
+def _same_matter(question: str, returned: Returned, measures: Measures) -> bool:
+    return returned.after <= measures.return_within and alike(question, returned.text) >= SAME_MATTER
+
+
 def _complaints(question: str, follow_up: str) -> Iterator[Signal]:
     signs = (asked_for_person(follow_up), did_not_help(follow_up), rephrased(question, follow_up))
     yield from (sign for sign in signs if sign)

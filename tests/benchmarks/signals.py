@@ -59,7 +59,7 @@ def main() -> None:
             told_apart(reference / name, verbose="-v" in sys.argv)
     else:
         say(f"NLU++ is not at {reference} (set DESKBRIDGE_REFERENCE): accuracy not measured")
-    text = "我的订单还没有到，麻烦帮我看看快递到哪里了，谢谢。 Where is my order, it should have arrived on Monday?"
+    text = "我的订单还没有到，麻烦帮我看看快递到哪里了。 Where is my order? It is due on Monday."
     for detect in (asked_for_person, did_not_help, thanked):
         say(f"{detect.__name__}: {microseconds(lambda detect=detect: detect(text)):.0f} µs")
     policies = load_policies(ROOT / "config" / "policies")
