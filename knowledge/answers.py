@@ -1,12 +1,21 @@
 """Answers from the private knowledge: extractive, cited, and silent when nothing fits."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from knowledge import store
+from knowledge.confidence import confidence
 from knowledge.index import KnowledgeIndex
+from knowledge.language import UNDETERMINED, detect
+from knowledge.lookup import Finding, look_up, most_certain
+from knowledge.retrieval import Hit, LanguageIndex
+from knowledge.smalltalk import SmallTalk, recognise, reply
+from knowledge.spans import best_span
+from knowledge.tokens import content
 
 
 class AnswerKind(StrEnum):
@@ -80,5 +89,93 @@ class Answerer:
         self._threshold = threshold
 
     async def answer(self, question: Question, *, now: datetime) -> Answer:
-        """The best answer that is valid at `now`; below the threshold, `nothing_found`."""
-        raise NotImplementedError
+        """The best answer that is valid at `now`; below the threshold, `nothing_found`.
+
+        The index may be older than the database: a passage is only served if its revision is at this moment
+        what its article says.
+        """
+        language = _language_of(question)
+        if talk := _small_talk(question.texts):
+            return Answer(
+                kind=AnswerKind(talk.value), text=reply(talk, language), confidence=1.0, language=language
+            )
+        index = self._index.language(language)
+        findings = look_up(question.texts, question.earlier, index, now=now) if index else []
+        if index is None or not findings:
+            return _nothing(language)
+        return self._best(await self._still_served(findings, now=now), index, language)
+
+    async def _still_served(self, findings: Sequence[Finding], *, now: datetime) -> list[Finding]:
+        refs = {hit.revision.ref for finding in findings for hit in finding.hits}
+        async with self._engine.connect() as connection:
+            served = await store.load_served(connection, refs, now=now)
+        return [finding.only(served) for finding in findings]
+
+    def _best(self, findings: Sequence[Finding], index: LanguageIndex, language: str) -> Answer:
+        finding = most_certain(findings, threshold=self._threshold)
+        if finding.confidence < self._threshold:
+            return _nothing(language, finding)
+        citation = _cite(finding.hits[0], frozenset(content(finding.query)), index)
+        return Answer(
+            kind=AnswerKind.ANSWER,
+            text=citation.quote,
+            confidence=finding.confidence,
+            language=language,
+            citations=(citation,),
+            candidates=_candidates(finding),
+        )
+
+
+def _language_of(question: Question) -> str:
+    if question.language:
+        return question.language.split("-")[0].lower()
+    found = detect(" ".join(question.texts))
+    return detect(" ".join(question.earlier)) if found == UNDETERMINED else found
+
+
+def _small_talk(texts: Sequence[str]) -> SmallTalk | None:
+    kinds = [recognise(text) for text in texts]
+    return kinds[-1] if kinds and None not in kinds else None
+
+
+def _nothing(language: str, finding: Finding | None = None) -> Answer:
+    return Answer(
+        kind=AnswerKind.NOTHING,
+        text=None,
+        confidence=finding.confidence if finding else 0.0,
+        language=language,
+        failure=Failure.NOTHING_FOUND,
+        candidates=_candidates(finding) if finding else (),
+    )
+
+
+def _cite(hit: Hit, question: frozenset[str], index: LanguageIndex) -> Citation:
+    revision, passage = hit.revision, hit.passage
+    start, end = (0, len(passage.text))
+    if not revision.is_question_answer:
+        start, end = best_span(passage.text, question, index.rarity)
+    return Citation(
+        article_id=revision.article_id,
+        article_title=revision.title,
+        revision_number=revision.number,
+        revision_ref=revision.ref,
+        passage_ref=passage.ref,
+        start=passage.start + start,
+        end=passage.start + end,
+        quote=passage.text[start:end],
+        url=revision.url,
+    )
+
+
+def _candidates(finding: Finding) -> tuple[Candidate, ...]:
+    return tuple(
+        Candidate(
+            article_id=hit.revision.article_id,
+            article_title=hit.revision.title,
+            revision_ref=hit.revision.ref,
+            passage_ref=hit.passage.ref,
+            score=hit.merit,
+            confidence=finding.confidence if rank == 0 else confidence(finding.hits[rank:]),
+        )
+        for rank, hit in enumerate(finding.hits)
+    )

@@ -1,0 +1,73 @@
+"""From a burst of messages to the queries worth trying, and the most certain finding among them."""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from knowledge.confidence import confidence
+from knowledge.retrieval import Hit, LanguageIndex
+from knowledge.smalltalk import recognise
+from knowledge.spans import sentences
+from knowledge.tokens import content, normalise
+
+_MOST_QUERIES = 6
+_SHORT = 3
+_FOLLOW_UP_WEIGHT = 0.9
+_FOLLOW_UP = re.compile(r"(?:and|what about|how about|also|or|then)\b|那|还有|如果|换成|要是|.*呢[?？]?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one query found, best first; a follow-up's query includes what was asked before it."""
+
+    query: str
+    hits: tuple[Hit, ...]
+    weight: float = 1.0
+
+    @property
+    def confidence(self) -> float:
+        """How sure we are of the first hit."""
+        return self.weight * confidence(self.hits)
+
+    def only(self, served: Collection[int]) -> "Finding":
+        """This finding without the revisions that aren't served."""
+        return replace(self, hits=tuple(hit for hit in self.hits if hit.revision.ref in served))
+
+
+def look_up(
+    texts: Sequence[str], earlier: Sequence[str], index: LanguageIndex, *, now: datetime
+) -> list[Finding]:
+    """What each query of a burst finds; the burst as a whole comes first, follow-ups last."""
+    queries = _queries(texts)
+    findings = [Finding(query, tuple(index.search(query, now=now))) for query in queries]
+    if queries and earlier and _is_follow_up(queries[0]):
+        findings += _follow_up(queries[0], earlier[-1], index, now=now)
+    return [finding for finding in findings if finding.hits]
+
+
+def most_certain(findings: Sequence[Finding], *, threshold: float) -> Finding:
+    """The finding to answer with; follow-ups only count when nothing stands on its own."""
+    alone = max((f for f in findings if f.weight == 1), key=lambda f: f.confidence, default=None)
+    if alone is not None and alone.confidence >= threshold:
+        return alone
+    return max(findings, key=lambda f: f.confidence)
+
+
+def _queries(texts: Sequence[str]) -> list[str]:
+    said = [text for text in texts if text.strip() and recognise(text) is None]
+    parts = [text[start:end] for text in said for start, end in sentences(text)]
+    meant = [part for part in parts if content(part)]
+    return list(dict.fromkeys(["\n".join(said), *meant[-_MOST_QUERIES:]])) if meant else []
+
+
+def _is_follow_up(query: str) -> bool:
+    return len(set(content(query))) <= _SHORT or _FOLLOW_UP.match(normalise(query)) is not None
+
+
+def _follow_up(query: str, before: str, index: LanguageIndex, *, now: datetime) -> list[Finding]:
+    """The query with the matter of the one before, where it adds something that the article knows."""
+    joined = f"{before}\n{query}"
+    added = frozenset(content(query)) - frozenset(content(before))
+    hits = [hit for hit in index.search(joined, now=now) if added & hit.words]
+    return [Finding(joined, tuple(hits), _FOLLOW_UP_WEIGHT)] if hits else []

@@ -1,0 +1,174 @@
+"""Retrieval: BM25 over the questions and the texts of one language's passages. Pure; no I/O."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from math import log
+
+import bm25s
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge.tokens import content
+
+Scores = NDArray[np.float32]
+
+QUESTION_WEIGHT = 2.0
+TEXT_WEIGHT = 1.0
+_K1 = 1.2
+_B = 0.75
+_RERANKED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPassage:
+    """A retrievable piece of a revision; offsets are into the revision's body."""
+
+    ref: int
+    start: int
+    end: int
+    text: str
+    heading: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexedRevision:
+    """A revision that is served from `served_from` up to `served_until`."""
+
+    ref: int
+    number: int
+    article_id: str
+    title: str
+    language: str
+    url: str | None
+    questions: tuple[str, ...]
+    passages: tuple[IndexedPassage, ...]
+    is_question_answer: bool = False
+    served_from: datetime | None = None
+    served_until: datetime | None = None
+
+    def is_served(self, now: datetime) -> bool:
+        """Whether this is what its article says at `now`."""
+        started = self.served_from is None or self.served_from <= now
+        return started and (self.served_until is None or now < self.served_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that was found: its score, and how well its article and the question cover each other.
+
+    `covered` is the share of the customer's words, weighted by rarity, that are among the article's `words`;
+    `answered` the share of the article's closest question (or title) that the customer used.
+    """
+
+    revision: IndexedRevision
+    passage: IndexedPassage
+    score: float
+    covered: float
+    answered: float
+    words: frozenset[str]
+
+    @property
+    def merit(self) -> float:
+        """What hits are ranked by: a high score counts for less when the question is only brushed."""
+        return self.score * (0.3 + self.covered) * (0.5 + self.answered)
+
+
+class _Field:
+    """BM25 over one kind of text."""
+
+    def __init__(self, texts: Sequence[Sequence[str]]) -> None:
+        self._count = len(texts)
+        self._bm25 = bm25s.BM25(k1=_K1, b=_B)
+        self._bm25.index([list(terms) for terms in texts], show_progress=False)
+
+    def scores(self, terms: Iterable[str]) -> Scores:
+        vocabulary = self._bm25.vocab_dict
+        known = [term for term in terms if term in vocabulary]
+        if not known:
+            return np.zeros(self._count, dtype=np.float32)
+        found: Scores = self._bm25.get_scores(known)
+        return found
+
+
+class Rarity:
+    """How much each term says: the more, the fewer articles have it."""
+
+    def __init__(self, vocabularies: Sequence[Iterable[str]]) -> None:
+        frequency = Counter(chain.from_iterable(vocabularies))
+        self._weights = {term: log(1 + len(vocabularies) / df) for term, df in frequency.items()}
+        self._unknown = log(1 + 2 * len(vocabularies))
+
+    def weigh(self, terms: Iterable[str]) -> float:
+        """The weight of all `terms` together; one that no article has weighs most."""
+        return sum(self._weights.get(term, self._unknown) for term in terms)
+
+
+class LanguageIndex:
+    """All passages of one language. Immutable once built."""
+
+    def __init__(self, revisions: Sequence[IndexedRevision]) -> None:
+        self._revisions = tuple(revisions)
+        self._asked = [[content(text) for text in (r.title, *r.questions)] for r in self._revisions]
+        self._passages = [(n, p) for n, r in enumerate(self._revisions) for p in r.passages]
+        self._said = [self._words_of(n, p) for n, p in self._passages]
+        self._owner = np.array([n for n, _ in self._passages], dtype=np.int64)
+        self._first_question = np.cumsum([0, *(len(each) for each in self._asked[:-1])])
+        self._questions = _Field(list(chain.from_iterable(self._asked)))
+        self._texts = _Field(self._said)
+        self.rarity = Rarity(self._vocabularies())
+
+    def _words_of(self, owner: int, passage: IndexedPassage) -> tuple[str, ...]:
+        return self._asked[owner][0] + content(passage.heading or "") + content(passage.text)
+
+    def _vocabularies(self) -> list[set[str]]:
+        vocabularies = [set(chain.from_iterable(each)) for each in self._asked]
+        for owner, terms in zip(self._owner, self._said, strict=True):
+            vocabularies[owner].update(terms)
+        return vocabularies
+
+    def search(self, text: str, *, now: datetime, limit: int = 5) -> list[Hit]:
+        """The best passage of each of the `limit` best articles that are served at `now`."""
+        terms = frozenset(content(text))
+        scores = self._scores(terms)
+        hits: dict[int, Hit] = {}
+        for position in _descending(scores):
+            owner = self._owner[position]
+            if scores[position] <= 0 or len(hits) == _RERANKED:
+                break
+            if owner not in hits and self._revisions[owner].is_served(now):
+                hits[owner] = self._hit(position, float(scores[position]), terms)
+        return sorted(hits.values(), key=lambda hit: hit.merit, reverse=True)[:limit]
+
+    def _scores(self, terms: frozenset[str]) -> Scores:
+        asked = np.maximum.reduceat(self._questions.scores(terms), self._first_question)
+        total: Scores = QUESTION_WEIGHT * asked[self._owner] + TEXT_WEIGHT * self._texts.scores(terms)
+        return total
+
+    def _hit(self, position: int, score: float, terms: frozenset[str]) -> Hit:
+        owner, passage = self._passages[position]
+        weigh = self.rarity.weigh
+        questions = [frozenset(asked) for asked in self._asked[owner]]
+        closest = max(questions, key=lambda asked: weigh(asked & terms) / (weigh(asked | terms) or 1.0))
+        whole = closest.union(self._said[position], *questions)
+        return Hit(
+            self._revisions[owner],
+            passage,
+            score,
+            covered=weigh(terms & whole) / (weigh(terms) or 1.0),
+            answered=weigh(terms & closest) / (weigh(closest) or 1.0),
+            words=whole,
+        )
+
+
+def _descending(scores: Scores) -> Iterator[int]:
+    """Positions by falling score; the whole order is only made when the top doesn't suffice."""
+    top = min(64, len(scores))
+    best = np.argpartition(-scores, top - 1)[:top]
+    first = best[np.lexsort((best, -scores[best]))]
+    yield from first.tolist()
+    if top < len(scores):
+        seen = set(first.tolist())
+        yield from (n for n in np.argsort(-scores, kind="stable").tolist() if n not in seen)
