@@ -73,7 +73,7 @@ def _retry_after(response: httpx.Response) -> timedelta | None:
     """The vendor's wish, given in seconds or as an HTTP date."""
     value = response.headers.get("retry-after", "").strip()
     try:
-        return timedelta(seconds=max(0.0, float(value)))
+        return max(timedelta(), timedelta(seconds=float(value)))
     except (ValueError, OverflowError):
         pass
     try:

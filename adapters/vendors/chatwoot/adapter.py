@@ -68,7 +68,7 @@ class Chatwoot(Adapter):
         event = decode(body)
         try:
             change = events.change(event, self._conversation)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise Malformed(f"the event is not as documented: {error!r}") from error
         return (change,) if change else ()
 

@@ -77,7 +77,7 @@ class Memory(Adapter):
         event = decode(body)
         try:
             change = mapping.change(event)
-        except (LookupError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise Malformed(f"the event is not as documented: {error!r}") from error
         return (change,) if change else ()
 

@@ -1,0 +1,86 @@
+"""Finding, loading and building adapters."""
+
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, EntryPoints
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters import registry
+from adapters.errors import Fatal, InvalidSettings
+from adapters.vendors.memory.adapter import Memory
+
+SETTINGS = {"base_url": "http://127.0.0.1:9", "token": "t", "webhook_secret": "s"}
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Add entry points to those that are installed."""
+
+    def add(**extra: str) -> None:
+        known = registry.entry_points(group=registry.GROUP)
+        added = [EntryPoint(name, value, registry.GROUP) for name, value in extra.items()]
+        monkeypatch.setattr(
+            registry, "entry_points", lambda **wanted: EntryPoints([*known, *added]).select(**wanted)
+        )
+
+    return add
+
+
+def test_the_shipped_adapters_are_installed() -> None:
+    """Through the same entry-point group as anybody's."""
+    assert {"chatwoot", "memory"} <= set(registry.names())
+    assert registry.get("memory") is Memory
+
+
+@pytest.mark.parametrize(
+    "value", ["no.such.module:Thing", "adapters.contract:Nothing", "json:dumps", "httpx:AsyncClient"]
+)
+def test_a_broken_adapter_harms_nobody_else(install: Install, value: str) -> None:
+    """It is listed, its own use is fatal and says why, and the others still load."""
+    install(broken=value)
+    assert "broken" in registry.names()
+    with pytest.raises(Fatal, match="'broken'"):
+        registry.get("broken")
+    assert registry.get("memory") is Memory
+
+
+def test_an_unknown_adapter_names_the_known_ones() -> None:
+    """So that a misspelt name is seen at once."""
+    with pytest.raises(Fatal, match="memory"):
+        registry.get("memroy")
+
+
+async def test_build_makes_a_client_of_the_adapters_endpoint() -> None:
+    """Address, credentials, time-outs."""
+    adapter = registry.build("memory", SETTINGS, connection="shop")
+    assert str(adapter.http.base_url) == "http://127.0.0.1:9"
+    assert adapter.http.headers["authorization"] == "Bearer t"
+    assert adapter.http.timeout == httpx.Timeout(10.0, connect=3.0)
+    assert adapter.settings.connection == "shop"
+    await adapter.aclose()
+    assert adapter.http.is_closed
+
+
+async def test_build_takes_the_engines_transport() -> None:
+    """Breaker and budget wrap around the vendor."""
+    seen: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={"name": "bot"})
+
+    adapter = registry.build("memory", SETTINGS, transport=httpx.MockTransport(respond))
+    assert await adapter.check() == "bot"
+    assert len(seen) == 1
+    await adapter.aclose()
+
+
+@pytest.mark.parametrize("changed", [{"token": None}, {"colour": "red"}])
+def test_build_refuses_bad_settings(changed: dict[str, Any]) -> None:
+    """Before anything is opened."""
+    with pytest.raises(InvalidSettings, match="'shop'"):
+        registry.build("memory", {**SETTINGS, **changed}, connection="shop")
