@@ -37,8 +37,8 @@ _FILLERS_ZH = re.compile(
 _STOP_EN = frozenset(
     re.findall(
         r"\w+",
-        """a an the i im i'm me my you your we our it its it's this that these those is are was were be been am
-        do does did can could would will should may might have has had how what which who whom to of for in
+        """a an the i im i'm me my you your we our it its it's this that these those is are was were be been
+        am do does did can could would will should may might have has had how what which who whom to of for in
         on at with and or so if then there please pls hi hello hey ok want wanna know need like tell asked
         ask asking mean meant said say just get got again about from really actually s t m ve re d isn aren
         don doesn""",
