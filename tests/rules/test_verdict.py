@@ -1,6 +1,7 @@
 """A turn's verdict follows from declared signals, each with its evidence."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,10 +24,10 @@ QUESTION = ("怎么退货",)
 
 
 def judged(
-    *, texts: tuple[str, ...] = QUESTION, answer: AnswerState = AnswerState.SENT, **after: object
+    *, texts: tuple[str, ...] = QUESTION, answer: AnswerState = AnswerState.SENT, **after: Any
 ) -> Verdict:
     """The verdict on an answered turn, by default measures."""
-    return judge(TurnView(number=1, texts=texts, answer=answer, **after))  # type: ignore[arg-type]
+    return judge(TurnView(number=1, texts=texts, answer=answer, **after))
 
 
 def test_turn_without_an_outcome_is_open() -> None:
@@ -97,7 +98,7 @@ def test_knocking_decides_nothing() -> None:
 
 
 @pytest.mark.parametrize("after", [{"closed": True}, {"quiet_for": timedelta(hours=4)}])
-def test_closing_or_silence_after_an_answer_makes_it_resolved(after: dict[str, object]) -> None:
+def test_closing_or_silence_after_an_answer_makes_it_resolved(after: dict[str, Any]) -> None:
     """An answer that needed no more words."""
     assert judged(**after).outcome is Outcome.RESOLVED
 
