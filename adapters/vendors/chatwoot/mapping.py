@@ -2,7 +2,7 @@
 
 import mimetypes
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +25,7 @@ from adapters.model import (
 
 MARK = "deskbridge"
 
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _CHANNELS = {
     "Channel::WebWidget": Channel.CHAT,
     "Channel::Email": Channel.EMAIL,
@@ -70,9 +71,9 @@ def moment(value: Any) -> datetime | None:
         case bool() | None | "":
             return None
         case int() | float():
-            return datetime.fromtimestamp(value, UTC)
+            return _EPOCH + timedelta(seconds=value)
         case str() if value.replace(".", "", 1).isdecimal():
-            return datetime.fromtimestamp(float(value), UTC)
+            return _EPOCH + timedelta(seconds=float(value))
         case str():
             parsed = datetime.fromisoformat(value)
             return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
@@ -87,12 +88,13 @@ def message(raw: Raw) -> MessageRecord:
     sender = raw.get("sender") or {}
     by_person = kind == "outgoing" and _sender_type(raw) in _PEOPLE
     sent_at = moment(raw["created_at"])
-    if sent_at is None:
-        raise ValueError("a message without a time")
+    text = raw.get("content") or ""
+    if sent_at is None or not isinstance(text, str):
+        raise ValueError("a message without a time, or whose content is no text")
     return MessageRecord(
         id=str(raw["id"]),
         author=_own_author(own) or _author(raw, kind),
-        text=raw.get("content") or "",
+        text=text,
         sent_at=sent_at,
         person=_person(sender) if by_person else None,
         private=bool(raw.get("private")),
@@ -246,4 +248,4 @@ def _attachment(raw: Raw) -> Attachment:
 
 def seen_at(raw: Raw) -> datetime:
     """When something listed was last active; the epoch if never."""
-    return moment(raw.get("last_activity_at") or raw.get("created_at")) or datetime.fromtimestamp(0, UTC)
+    return moment(raw.get("last_activity_at") or raw.get("created_at")) or _EPOCH
