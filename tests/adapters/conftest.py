@@ -16,15 +16,14 @@ async def listener_server() -> AsyncIterator[Listener]:
     """One listener for the whole run."""
     listener = Listener()
     async with served(listener) as address:
-        listener.url = f"{address}/hook"
+        listener.address = address
         yield listener
 
 
 @pytest.fixture
 def listener(listener_server: Listener) -> Listener:
     """The listener, with nothing heard yet."""
-    listener_server.heard.clear()
-    listener_server.answers.clear()
+    listener_server.start_over()
     return listener_server
 
 

@@ -47,7 +47,19 @@ class Listener:
     def __init__(self) -> None:
         self.heard: list[Webhook] = []
         self.answers: list[int] = []
-        self.url = ""
+        self.address = ""
+        self.path = "/hook/0"
+
+    @property
+    def url(self) -> str:
+        """Where to send webhooks now."""
+        return self.address + self.path
+
+    def start_over(self) -> None:
+        """Forget everything, and move: what was sent to the old place is not heard."""
+        self.heard.clear()
+        self.answers.clear()
+        self.path = f"/hook/{int(self.path.rpartition('/')[2]) + 1}"
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Hear one webhook."""
@@ -61,6 +73,8 @@ class Listener:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
+        if scope["path"] != self.path:
+            return
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         self.heard.append(Webhook(method="POST", url=self.url, query={}, headers=headers, body=bytes(body)))
         status = self.answers.pop(0) if self.answers else 202
