@@ -1,10 +1,11 @@
 """The only queries of turns and decisions. Nothing here commits."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, insert, select, text, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -84,3 +85,15 @@ async def save_decisions(connection: AsyncConnection, rows: Sequence[dict[str, A
     """Record what rules decided."""
     if rows:
         await connection.execute(insert(DecisionRow), rows)
+
+
+async def load_openings(
+    connection: AsyncConnection, turns: Iterable[tuple[int, int | None]]
+) -> dict[tuple[int, int | None], datetime]:
+    """When each of these turns (conversation, number) was opened."""
+    rows = await connection.execute(
+        select(col(Turn.conversation_ref), col(Turn.number), col(Turn.opened_at)).where(
+            tuple_(col(Turn.conversation_ref), col(Turn.number)).in_(list(turns))
+        )
+    )
+    return {(row.conversation_ref, row.number): row.opened_at for row in rows}

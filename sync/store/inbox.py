@@ -55,12 +55,12 @@ WITH given AS MATERIALIZED (
     OVERRIDING SYSTEM VALUE
     SELECT ref, connection, key, lane, origin, state, reason, received_at FROM given
     ON CONFLICT (connection, key) DO NOTHING
-    RETURNING ref
+    RETURNING ref, connection, key
 ), stored AS (
     INSERT INTO payload (inbox_ref, received_at, body)
     SELECT ref, received_at, body FROM given JOIN fresh USING (ref)
 )
-SELECT ref FROM fresh
+SELECT connection, key FROM fresh
 """).bindparams(
     bindparam("connections", type_=ARRAY(TEXT)),
     bindparam("keys", type_=ARRAY(TEXT)),
@@ -74,8 +74,8 @@ SELECT ref FROM fresh
 _WAKE = text(f"SELECT pg_notify('{WAKE_LANES}', '')")
 
 
-async def accept(connection: AsyncConnection, events: Sequence[RawEvent]) -> int:
-    """Store what is new among `events` and wake the lane workers; returns how many were new."""
+async def accept(connection: AsyncConnection, events: Sequence[RawEvent]) -> list[bool]:
+    """Store what is new among `events` and wake the lane workers; says of each whether it was new."""
     rows = await connection.execute(
         _ACCEPT,
         {
@@ -89,10 +89,18 @@ async def accept(connection: AsyncConnection, events: Sequence[RawEvent]) -> int
             "bodies": [event.body for event in events],
         },
     )
-    fresh = len(rows.all())
+    fresh = {(row.connection, row.key) for row in rows}
     if fresh:
         await connection.execute(_WAKE)
-    return fresh
+    # A delivery that stands twice in one batch is new once.
+    return [_take_out(fresh, (event.connection, event.key)) for event in events]
+
+
+def _take_out(remaining: set[tuple[str, str]], item: tuple[str, str]) -> bool:
+    if item not in remaining:
+        return False
+    remaining.discard(item)
+    return True
 
 
 # A loose index scan: one index probe a lane, however many events wait in it. The lock belongs to

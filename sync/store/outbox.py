@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import insert, text
-from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
@@ -182,17 +182,6 @@ async def next_due(connection: AsyncConnection, *, worker: int, paused: Sequence
         _NEXT_DUE, {"paused": list(paused), "grace": GRACE, "worker": worker}
     )
     return due
-
-
-async def release(connection: AsyncConnection, refs: Sequence[int], *, worker: int) -> None:
-    """Put back commands that were claimed and not started."""
-    await connection.execute(
-        text("""
-        UPDATE command SET state = 'waiting', claimed_by = NULL, attempts = attempts - 1
-        WHERE ref = ANY(:refs) AND state = 'in_flight' AND claimed_by = :worker
-        """).bindparams(bindparam("refs", type_=ARRAY(BIGINT))),
-        {"refs": list(refs), "worker": worker},
-    )
 
 
 async def enlist(connection: AsyncConnection) -> int:

@@ -341,7 +341,7 @@ async def load_transcript(
     connection: AsyncConnection, conversation_ref: int, *, most: int
 ) -> list[dict[str, Any]]:
     """The last messages of a conversation, oldest first, as the hand-off package shows them."""
-    rows = await connection.execute(
+    rows: Any = await connection.execute(
         select(
             col(Message.id),
             col(Message.author),
@@ -355,3 +355,17 @@ async def load_transcript(
         .limit(most)
     )
     return [dict(row._mapping) for row in rows][::-1]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+async def load_identities(connection: AsyncConnection, customer: CustomerState) -> list[dict[str, str]]:
+    """All addresses of a customer, stored and new."""
+    rows = await connection.execute(
+        select(col(IdentityRow.connection), col(IdentityRow.kind), col(IdentityRow.value)).where(
+            col(IdentityRow.customer_ref) == customer.ref
+        )
+    )
+    stored = [(row.connection, row.kind, row.value) for row in rows]
+    return [
+        {"connection": name, "kind": kind, "value": value}
+        for name, kind, value in dict.fromkeys([*stored, *customer.identities])
+    ]

@@ -1,0 +1,37 @@
+"""Structured logs: one JSON object a line, with whatever context is bound."""
+
+import logging
+import sys
+from typing import Any
+
+import msgspec
+import structlog
+
+
+def _render(_logger: Any, _method: str, event: structlog.typing.EventDict) -> bytes:
+    return msgspec.json.encode(event, enc_hook=str)
+
+
+def configure_logging(level: str = "INFO", *, human: bool = False) -> None:
+    """Send logs to standard error: as JSON, or coloured for people."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    if human:
+        structlog.configure(
+            processors=[*shared, structlog.dev.ConsoleRenderer()],
+            wrapper_class=structlog.make_filtering_bound_logger(number),
+            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        )
+    else:
+        structlog.configure(
+            processors=[*shared, _render],
+            wrapper_class=structlog.make_filtering_bound_logger(number),
+            logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+            cache_logger_on_first_use=True,
+        )
+    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, force=True)

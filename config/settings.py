@@ -1,0 +1,180 @@
+"""The process's settings: one frozen tree, read once.
+
+Environment variables (`DESKBRIDGE_…`, nested with `__`) win over the file, the file over the defaults.
+"""
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PACKAGED = Path(__file__).parent
+_VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+
+
+class ConfigError(ValueError):
+    """The configuration can't be used; the message names the place and the cure."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ConnectionSettings(_Frozen):
+    """One account at one outside system."""
+
+    adapter: str
+    role: Literal["helpdesk", "desk", "crm", "erp"] = "helpdesk"
+    ai: bool = True
+    """Whether our AI answers first here."""
+    settings: dict[str, Any] = Field(default_factory=dict, repr=False)
+
+
+class AnswerSettings(_Frozen):
+    """How the knowledge answers."""
+
+    threshold: float = Field(default=0.5, ge=0, le=1)
+    """An answer less sure than this is withheld."""
+    time_limit: timedelta = timedelta(seconds=8)
+    show_sources: bool = True
+
+
+class TurnSettings(_Frozen):
+    """When a burst of customer messages is over."""
+
+    quiet: timedelta = timedelta(milliseconds=600)
+    quiet_by_channel: dict[str, timedelta] = {"live": timedelta(0), "comment": timedelta(0)}
+
+    def quiet_for(self, channel: str) -> timedelta:
+        """How long the customer must be quiet before the burst is answered."""
+        return self.quiet_by_channel.get(channel, self.quiet)
+
+
+class VipSettings(_Frozen):
+    """Which customers are VIPs: those whose attribute has one of these values."""
+
+    attribute: str = "tier"
+    values: frozenset[str] = frozenset({"vip", "gold"})
+
+
+class DeliverySettings(_Frozen):
+    """How commands are sent."""
+
+    concurrency: int = Field(default=32, ge=1)
+    attempts: int = Field(default=12, ge=1)
+    first_retry: timedelta = timedelta(seconds=0.5)
+    longest_retry: timedelta = timedelta(minutes=5)
+
+
+class LaneSettings(_Frozen):
+    """How accepted events are worked."""
+
+    lanes_per_batch: int = Field(default=64, ge=1, le=128)
+
+
+class Settings(BaseSettings):
+    """Everything a process needs to know."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DESKBRIDGE_", env_nested_delimiter="__", frozen=True, extra="forbid"
+    )
+
+    config: Path | None = None
+    """The file that the rest came from."""
+    database_url: str | None = Field(default=None, repr=False)
+    """A PostgreSQL of your own; without it an embedded one runs in `data_dir`."""
+    redis_url: str | None = Field(default=None, repr=False)
+    data_dir: Path = Path(".deskbridge")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    public_url: str = "http://127.0.0.1:8080"
+    """Where people reach the console; links in hand-off packages start with it."""
+    body_limit: int = Field(default=1024 * 1024, ge=1024)
+    """The largest webhook accepted, in bytes."""
+    policies: Path = PACKAGED / "policies"
+    log_level: str = "INFO"
+    connections: dict[str, ConnectionSettings] = Field(default_factory=dict)
+    answers: AnswerSettings = AnswerSettings()
+    turns: TurnSettings = TurnSettings()
+    vip: VipSettings = VipSettings()
+    delivery: DeliverySettings = DeliverySettings()
+    lanes: LaneSettings = LaneSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings calls it so
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what the file said."""
+        return env_settings, init_settings
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read `path`, else `$DESKBRIDGE_CONFIG`, else `./deskbridge.yaml`, else the packaged defaults.
+
+    Raises ConfigError naming the file, the field and the cure.
+    """
+    chosen = path or _named() or _nearby()
+    try:
+        return Settings(**_read(chosen), config=chosen)
+    except ValidationError as error:
+        lines = [
+            f"{chosen}: {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors(include_input=False, include_url=False)
+        ]
+        raise ConfigError("\n".join(lines)) from None
+
+
+def _named() -> Path | None:
+    name = os.environ.get("DESKBRIDGE_CONFIG")
+    return Path(name) if name else None
+
+
+def _nearby() -> Path:
+    here = Path("deskbridge.yaml")
+    return here if here.exists() else PACKAGED / "deskbridge.yaml"
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: can't be read ({error.strerror}); set DESKBRIDGE_CONFIG") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from error
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: expected settings by name at the top, found {type(tree).__name__}")
+    expanded: dict[str, Any] = _expand(tree, path)
+    if isinstance(expanded.get("policies"), str):
+        expanded["policies"] = path.parent / expanded["policies"]
+    return expanded
+
+
+def _expand(value: Any, path: Path) -> Any:
+    match value:
+        case dict():
+            return {key: _expand(item, path) for key, item in value.items()}
+        case list():
+            return [_expand(item, path) for item in value]
+        case str():
+            return _VARIABLE.sub(lambda found: _variable(found[1], path), value)
+        case _:
+            return value
+
+
+def _variable(name: str, path: Path) -> str:
+    value = os.environ.get(name)
+    if value is None:
+        raise ConfigError(f"{path}: ${{{name}}} is not set; export {name} or remove the reference")
+    return value

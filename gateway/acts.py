@@ -1,0 +1,284 @@
+"""What the house does: lease moves, questions to the AI, replies, and the actions of rules. Pure."""
+
+from datetime import datetime
+from typing import Any, assert_never
+
+import msgspec
+
+from adapters import model
+from adapters.model import AnswerPrepared, Author
+from gateway import package
+from gateway.scene import AI, Answering, Occasion, Scene, Stage
+from rules import policy, turns
+from rules.engine import Decision, Fired
+from rules.turns import TurnState
+from rules.verdict import AnswerState
+from sync.lease import Closed, HandedOff, Happening, Holder, Returned
+from sync.lease import advance as advance_lease
+from sync.thread import HandOffState, LeaseMove, NewCommand
+
+EARLIER_TEXTS = 4
+URGENT, SOON, USUAL = 1, 3, 5
+
+
+def move_lease(stage: Stage, scene: Scene, happening: Happening, cause: str, occasion: Occasion) -> None:
+    """Let `happening` move the lease; when it leaves the AI, what the AI was about to say is withdrawn."""
+    thread = scene.thread
+    before = thread.lease
+    thread.lease = advance_lease(before, happening, now=stage.now)
+    if thread.lease is before:
+        return
+    thread.lease_moves.append(
+        LeaseMove(ref=stage.refs.next(), lease=thread.lease, cause=cause, event_ref=occasion.event_ref)
+    )
+    if before.holder is Holder.AI:
+        thread.silenced += [AI, thread.conversation.connection]
+    match thread.lease.holder:
+        case Holder.SAAS_AGENT:
+            turns.end(scene.history, "person")
+            _end_hand_off(stage, scene, "taken")
+        case Holder.AI:
+            _end_hand_off(stage, scene, "returned" if isinstance(happening, Returned) else "resolved")
+        case Holder.DESK_AGENT | Holder.NOBODY:
+            pass
+        case _:
+            assert_never(thread.lease.holder)
+
+
+def close(stage: Stage, scene: Scene, occasion: Occasion) -> None:
+    """The conversation was resolved: its last turn gets its verdict, and the AI its lease back."""
+    if occasion.live:
+        turns.end(scene.history, "closed")
+        judge(stage, scene)
+    move_lease(stage, scene, Closed(), "resolved", occasion)
+
+
+def judge(stage: Stage, scene: Scene) -> None:
+    """Judge the latest turns anew."""
+    changed = turns.judge_latest(scene.history, stage.policies.measures, now=stage.now)
+    scene.verdicts.extend(turn.verdict for turn in changed)
+
+
+def _end_hand_off(stage: Stage, scene: Scene, state: str) -> None:
+    hand_off = scene.thread.hand_off
+    if hand_off is not None:
+        hand_off.state = state
+        hand_off.ended_at = stage.now
+        hand_off.dirty = True
+        scene.thread.ended_hand_offs.append(hand_off)
+        scene.thread.hand_off = None
+
+
+def send(
+    stage: Stage,
+    scene: Scene,
+    command: model.Command | Answering,
+    occasion: Occasion,
+    *,
+    connection: str | None = None,
+    priority: int = USUAL,
+    ready_at: datetime | None = None,
+    for_ai: bool = False,
+    turn: int | None = None,
+) -> None:
+    """Put a command into the outbox; one `for_ai` is only carried out under the present epoch."""
+    thread = scene.thread
+    thread.commands.append(
+        NewCommand(
+            ref=stage.refs.next(),
+            connection=connection or thread.conversation.connection,
+            command=command,
+            kind=str(type(command).__struct_config__.tag),
+            key=command.key,
+            created_at=stage.now,
+            ready_at=ready_at or stage.now,
+            priority=priority,
+            epoch=thread.lease.epoch if for_ai else None,
+            turn=turn,
+            decision_ref=occasion.decision_ref,
+            event_ref=occasion.event_ref,
+        )
+    )
+
+
+def ask_ai(stage: Stage, scene: Scene, turn: TurnState, occasion: Occasion, *, ready_at: datetime) -> None:
+    """Ask for an answer to a turn; a question about a shorter burst that still waits is withdrawn."""
+    thread = scene.thread
+    if turn.generation > 1:
+        thread.silenced.append(AI)
+        thread.commands = [c for c in thread.commands if c.connection != AI]
+    earlier = [text for past in scene.history.stretch(turn.epoch)[:-1] for text in past.words]
+    question = Answering(
+        key=f"answer-{turn.ref}-{turn.generation}",
+        conversation_id=thread.conversation.id,
+        turn=turn.number,
+        generation=turn.generation,
+        texts=turn.words,
+        earlier=tuple(earlier[-EARLIER_TEXTS:]),
+        language=None if thread.conversation.language == "und" else thread.conversation.language,
+        channel=thread.conversation.channel,
+    )
+    send(
+        stage,
+        scene,
+        question,
+        occasion,
+        connection=AI,
+        ready_at=ready_at,
+        for_ai=True,
+        turn=turn.number,
+    )
+
+
+def answer_record(answer: AnswerPrepared) -> dict[str, Any]:
+    """An answer as the turn keeps it."""
+    match answer.failure:
+        case None:
+            state = AnswerState.SENT
+        case "nothing_found":
+            state = AnswerState.NOTHING_FOUND
+        case "timed_out":
+            state = AnswerState.TIMED_OUT
+        case "refused":
+            state = AnswerState.REFUSED
+        case _:
+            state = AnswerState.FAILED
+    return {
+        "state": state.value,
+        "text": answer.text,
+        "confidence": answer.confidence,
+        "language": answer.language,
+        "citations": list(answer.citations),
+        "failure": answer.failure,
+    }
+
+
+def speak_answer(
+    stage: Stage, scene: Scene, turn: TurnState, answer: AnswerPrepared, occasion: Occasion
+) -> None:
+    """Say the answer, or say honestly that there is none."""
+    language = scene.thread.conversation.language
+    if answer.text is None:
+        key = "answer.nothing_found" if answer.failure == "nothing_found" else "answer.failed"
+        text = stage.policies.phrase(key, language)
+    else:
+        text = answer.text
+        if stage.settings.answers.show_sources:
+            text += package.sources(answer.citations, answer.language)
+    say(stage, scene, text, occasion, turn=turn.number)
+
+
+def say(
+    stage: Stage,
+    scene: Scene,
+    text: str,
+    occasion: Occasion,
+    *,
+    turn: int | None = None,
+) -> None:
+    """Say something as the AI, if its epoch still holds when the time to send comes."""
+    reply = model.Reply(
+        key=stage.new_key(),
+        conversation_id=scene.thread.conversation.id,
+        text=text,
+        author=Author.AI,
+    )
+    send(
+        stage,
+        scene,
+        reply,
+        occasion,
+        priority=URGENT,
+        for_ai=True,
+        turn=turn,
+    )
+
+
+def carry_out(stage: Stage, scene: Scene, decision: Decision, occasion: Occasion) -> None:
+    """Record a decision and turn its actions into commands."""
+    turn = scene.history.current
+    ref = stage.refs.next()
+    held = scene.thread.lease
+    scene.fired.append(Fired(decision.policy, decision.rule, turn.number if turn else 0, held.epoch))
+    scene.decisions.append(
+        {
+            "ref": ref,
+            "conversation_ref": scene.thread.ref,
+            "turn": turn.number if turn else None,
+            "epoch": held.epoch,
+            "policy": decision.policy,
+            "revision": decision.revision,
+            "rule": decision.rule,
+            "actions": msgspec.to_builtins(decision.actions),
+            "inputs": decision.inputs,
+            "event_ref": occasion.event_ref,
+            "decided_at": stage.now,
+        }
+    )
+    because = msgspec.structs.replace(occasion, decision_ref=ref, rule=decision.rule)
+    for action in decision.actions:
+        _act(stage, scene, action, because)
+
+
+def _act(stage: Stage, scene: Scene, action: policy.Action, occasion: Occasion) -> None:
+    where = {"key": stage.new_key(), "conversation_id": scene.thread.conversation.id}
+    match action:
+        case policy.HandOff():
+            _hand_off(stage, scene, action, occasion)
+            return
+        case policy.Say():
+            text = stage.policies.phrase(action.message, scene.thread.conversation.language)
+            say(stage, scene, text, occasion)
+            return
+        case policy.Note():
+            command: model.Command = model.Note(text=action.text, **where)
+        case policy.Tag():
+            command = model.ChangeTags(add=action.add, remove=action.remove, **where)
+        case policy.SetStatus():
+            set_status(stage, scene, action.status, occasion)
+            return
+        case policy.Assign():
+            command = model.Assign(assignee_id=action.agent, team_id=action.team, **where)
+        case _:
+            assert_never(action)
+    send(stage, scene, command, occasion)
+
+
+def _hand_off(stage: Stage, scene: Scene, action: policy.HandOff, occasion: Occasion) -> None:
+    thread = scene.thread
+    turns.end(scene.history, "person")
+    move_lease(stage, scene, HandedOff(), f"rule:{occasion.rule}", occasion)
+    thread.hand_off = HandOffState(
+        ref=stage.refs.next(),
+        conversation_ref=thread.ref,
+        state="offered",
+        to=action.to.value,
+        queue=action.queue,
+        priority=action.priority.value,
+        rule=occasion.rule,
+        decision_ref=occasion.decision_ref,
+        package={},
+        offered_at=stage.now,
+        dirty=True,
+    )
+    if action.say is not None:
+        text = stage.policies.phrase(action.say, thread.conversation.language)
+        say(stage, scene, text, occasion)
+    # The package needs the whole transcript: `gateway.lanes` reads it and writes the note.
+    set_status(stage, scene, model.Status.OPEN, occasion)
+
+
+def set_status(
+    stage: Stage,
+    scene: Scene,
+    status: model.Status,
+    occasion: Occasion,
+) -> None:
+    """Move the conversation's status here and at the helpdesk; nothing when it has it already."""
+    conversation = scene.thread.conversation
+    if conversation.status == status:
+        return
+    conversation.status = status.value
+    conversation.dirty = True
+    command = model.SetStatus(key=stage.new_key(), conversation_id=conversation.id, status=status)
+    send(stage, scene, command, occasion, priority=SOON)

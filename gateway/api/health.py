@@ -1,0 +1,41 @@
+"""Whether it lives, whether it is ready, and its numbers."""
+
+from litestar import Response, get
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from gateway.api.problems import problem
+from gateway.house import House
+from sync.store.inbox import oldest_pending
+
+
+@get("/healthz", summary="Whether the process lives", exclude_from_auth=True)
+async def healthz() -> dict[str, str]:
+    """Answers as long as the process does."""
+    return {"status": "ok"}
+
+
+@get("/readyz", summary="Whether it can take work", exclude_from_auth=True)
+async def readyz(house: NamedDependency[House], state: State) -> Response[bytes] | dict[str, str]:
+    """Ready when the database answers and the worker, if there is one here, listens."""
+    try:
+        async with house.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+    except (DBAPIError, OSError, TimeoutError):
+        return problem(503, "Not ready", "the database does not answer")
+    if state.worker is not None and not state.worker.listening:
+        return problem(503, "Not ready", "the worker is not listening")
+    return {"status": "ready"}
+
+
+@get("/metrics", summary="Prometheus metrics", exclude_from_auth=True)
+async def metrics(house: NamedDependency[House]) -> Response[bytes]:
+    """The series of this process."""
+    async with house.engine.connect() as connection:
+        oldest = await oldest_pending(connection)
+    age = (house.clock() - oldest).total_seconds() if oldest else 0.0
+    house.metrics.oldest_event.set(max(0.0, age))
+    return Response(house.metrics.render(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,41 @@
+"""Errors as `application/problem+json` (RFC 9457)."""
+
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+from litestar.types import ExceptionHandlersMap
+
+log = structlog.get_logger()
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(status: int, title: str, detail: str, **more: Any) -> Response[bytes]:
+    """A problem as a response; `more` are extension members."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return Response(msgspec.json.encode(body), status_code=status, media_type=MEDIA_TYPE)
+
+
+def from_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Litestar's own errors: what was wrong, and where where it is known."""
+    more = {"errors": error.extra} if isinstance(error.extra, list) else {}
+    response = problem(
+        error.status_code, type(error).__name__.removesuffix("Exception"), error.detail, **more
+    )
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+def from_anything(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """A fault of ours: say so, keep the details in the log."""
+    log.error("request_failed", path=request.url.path, error=repr(error), exc_info=error)
+    return problem(500, "Internal error", "something went wrong here; the log has the details")
+
+
+EXCEPTION_HANDLERS: ExceptionHandlersMap = {
+    HTTPException: from_http_exception,
+    Exception: from_anything,
+}

@@ -1,0 +1,1 @@
+"""What `deskbridge` can do, one module per group of commands."""

@@ -1,0 +1,307 @@
+"""Carrying commands out: claim, do, settle. One in flight per conversation and connection."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+import rules.store as rules_store
+from adapters import model
+from adapters.contract import Adapter
+from adapters.errors import AdapterError, Fatal, Rejected
+from config.clock import Clock
+from config.settings import Settings
+from gateway.answering import AnswerFunction, prepare
+from gateway.metrics import Metrics
+from gateway.scene import AI, Answering
+from sync.delivery import Outcome, Patience, Verdict, after_failure
+from sync.group_commit import GroupCommit
+from sync.store import inbox, outbox, threads
+from sync.store.inbox import RawEvent, lane_of
+from sync.store.outbox import Claimed, Finished
+
+log = structlog.get_logger()
+SKIPPED_RETRY = timedelta(milliseconds=20)
+LONGEST_SLEEP = timedelta(seconds=5)
+RECOVER_EVERY = timedelta(seconds=1)
+FIND_SLACK = timedelta(minutes=1)
+
+
+class Done(Struct, frozen=True, kw_only=True):
+    """A finished attempt and what it gave: the vendor's id, or an answer for the inbox."""
+
+    finished: Finished
+    answer: model.AnswerPrepared | None = None
+
+
+class Dispatcher:
+    """Sends what is due, as fast as its slots allow."""
+
+    def __init__(
+        self,
+        *,
+        engine: AsyncEngine,
+        settings: Settings,
+        adapters: Mapping[str, Adapter],
+        answer: AnswerFunction,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._adapters = adapters
+        self._answer = answer
+        self._clock = clock
+        self._metrics = metrics
+        delivery = settings.delivery
+        self._patience = Patience(
+            attempts=delivery.attempts, first=delivery.first_retry, longest=delivery.longest_retry
+        )
+        self._settlements = GroupCommit(self._settle, most=128, writers=1)
+        self._running: set[asyncio.Task[None]] = set()
+        self._paused: dict[str, datetime] = {}
+        self._freed = asyncio.Event()
+        self._recover_at = clock()
+        self.worker = 0
+
+    async def round(self, wake: asyncio.Event) -> None:
+        """Start what is due, then sleep until something else may be; `wake` says so at once."""
+        wake.clear()
+        self._freed.clear()
+        pause = await self.step()
+        await self._sleep(wake, pause)
+
+    async def _sleep(self, wake: asyncio.Event, pause: timedelta) -> None:
+        waits = [asyncio.ensure_future(wake.wait()), asyncio.ensure_future(self._freed.wait())]
+        try:
+            await asyncio.wait(waits, timeout=pause.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    async def step(self) -> timedelta:
+        """Claim and start what is due; returns how long nothing more will be."""
+        now = self._clock()
+        self._resume(now)
+        slots = self._settings.delivery.concurrency - len(self._running)
+        if slots <= 0:
+            return LONGEST_SLEEP
+        async with self._engine.begin() as connection:
+            recovered = await self._recover(connection, now)
+            claimed, superseded = await outbox.claim(
+                connection, worker=self.worker, most=slots, paused=list(self._paused), now=now
+            )
+            due = await outbox.next_due(connection, worker=self.worker, paused=list(self._paused))
+        if recovered:
+            log.warning("commands_recovered", commands=recovered)
+        self._metrics.superseded.inc(superseded)
+        for item in claimed:
+            task = asyncio.create_task(self._carry_out(item))
+            self._running.add(task)
+            task.add_done_callback(self._free)
+        if due is None:
+            return LONGEST_SLEEP
+        return min(LONGEST_SLEEP, max(SKIPPED_RETRY, due - self._clock()))
+
+    async def _recover(self, connection: AsyncConnection, now: datetime) -> list[int]:
+        if now < self._recover_at:
+            return []
+        self._recover_at = now + RECOVER_EVERY
+        return await outbox.recover(connection, now=now)
+
+    def _free(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._freed.set()
+
+    async def drain(self, limit: timedelta) -> None:
+        """Let what is in flight finish; what takes longer is cut off and looked up later."""
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=limit.total_seconds())
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._settlements.close()
+
+    async def _carry_out(self, claimed: Claimed) -> None:
+        started = time.perf_counter()
+        done = await self._attempt(claimed)
+        self._report(done.finished, time.perf_counter() - started)
+        try:
+            await self._settlements.submit(done)
+        except Exception as error:  # noqa: BLE001 - it stays in flight; recovery will look it up
+            log.error("outcome_not_stored", command=claimed.ref, error=repr(error))
+
+    async def _attempt(self, claimed: Claimed) -> Done:
+        begun = self._clock()
+        status: int | None = None
+        detail = ""
+        remote_id: str | None = None
+        answer: model.AnswerPrepared | None = None
+        try:
+            if claimed.connection == AI:
+                question = msgspec.convert(claimed.body, Answering)
+                answer = await prepare(self._answer, question, self._settings.answers, self._clock)
+                verdict = Verdict(state="done", outcome=Outcome.DELIVERED)
+            else:
+                verdict, remote_id = await self._deliver(claimed)
+        except asyncio.CancelledError:
+            verdict = Verdict(
+                state="waiting",
+                outcome=Outcome.UNKNOWN,
+                ready_at=begun,
+                outcome_unknown=True,
+                reason="cut off by a shutdown",
+            )
+        except Exception as error:  # noqa: BLE001 - every failure becomes a verdict
+            status = error.status if isinstance(error, AdapterError) else None
+            detail = f"{type(error).__name__}: {error}"
+            verdict = after_failure(
+                error, attempt=claimed.attempts, now=self._clock(), patience=self._patience
+            )
+            if verdict.pause:
+                self._pause(claimed.connection, detail)
+        return Done(
+            answer=answer,
+            finished=Finished(
+                claimed=claimed,
+                worker=self.worker,
+                verdict=verdict,
+                status=status,
+                detail=detail,
+                started_at=begun,
+                ended_at=self._clock(),
+                remote_id=remote_id,
+            ),
+        )
+
+    async def _deliver(self, claimed: Claimed) -> tuple[Verdict, str | None]:
+        adapter = self._adapters.get(claimed.connection)
+        if adapter is None:
+            raise Fatal(f"no connection is called {claimed.connection!r}; add it to the configuration")
+        try:
+            command = msgspec.convert(claimed.body, model.Command)
+        except msgspec.ValidationError as error:
+            raise Rejected(f"the stored command can't be read: {error}") from error
+        if claimed.outcome_unknown and isinstance(command, model.Reply | model.Note):
+            found = await self._look(adapter, claimed, command)
+            if found is not None:
+                return Verdict(state="done", outcome=Outcome.FOUND), found.id
+        pushed = await adapter.push(command)
+        return Verdict(state="done", outcome=Outcome.DELIVERED), pushed.id
+
+    async def _look(
+        self, adapter: Adapter, claimed: Claimed, command: model.Reply | model.Note
+    ) -> model.MessageRecord | None:
+        """After an unknown outcome: is it there already (promise 2)?"""
+        found = await adapter.find(
+            model.FindMessage(
+                conversation_id=command.conversation_id,
+                token=command.key,
+                text=command.text,
+                private=isinstance(command, model.Note),
+                since=claimed.created_at - FIND_SLACK,
+            )
+        )
+        return found if isinstance(found, model.MessageRecord) else None
+
+    async def _settle(self, batch: list[Done]) -> Sequence[None]:
+        """Write outcomes, own messages and answers in one transaction."""
+        finished = [done.finished for done in batch]
+        async with self._engine.begin() as connection:
+            await outbox.settle(connection, finished)
+            await self._store_messages(connection, finished)
+            answers = [_answer_event(done) for done in batch if done.answer is not None]
+            if answers:
+                await inbox.accept(connection, answers)
+            await self._measure(connection, finished)
+        return [None] * len(batch)
+
+    async def _store_messages(self, connection: AsyncConnection, finished: Sequence[Finished]) -> None:
+        said = [f for f in finished if f.remote_id and f.claimed.kind in {"reply", "note"}]
+        if said:
+            refs = await threads.next_refs(connection)
+            await outbox.record_own_messages(connection, [_message_row(item, refs.next()) for item in said])
+
+    async def _measure(self, connection: AsyncConnection, finished: Sequence[Finished]) -> None:
+        """First-response times, from when the customer first wrote to when the reply was there."""
+        replies: dict[tuple[int, int | None], datetime] = {
+            (f.claimed.conversation_ref, f.claimed.turn): f.ended_at
+            for f in finished
+            if f.claimed.kind == "reply" and f.claimed.turn and f.verdict.state == "done"
+        }
+        if replies:
+            opened = await rules_store.load_openings(connection, replies)
+            for turn, at in opened.items():
+                self._metrics.first_response.observe(max(0.0, (replies[turn] - at).total_seconds()))
+
+    def _report(self, finished: Finished, seconds: float) -> None:
+        claimed, verdict = finished.claimed, finished.verdict
+        self._metrics.attempts.labels(claimed.connection, claimed.kind, verdict.outcome.value).inc()
+        if verdict.state == "done":
+            stage = "answered" if claimed.connection == AI else "sent"
+            self._metrics.observe_lag(stage, finished.ended_at - claimed.created_at)
+        write = log.info if verdict.state == "done" else log.warning
+        write(
+            "attempt",
+            conversation=claimed.conversation_ref,
+            connection=claimed.connection,
+            command=claimed.ref,
+            kind=claimed.kind,
+            number=claimed.attempts,
+            outcome=verdict.outcome.value,
+            state=verdict.state,
+            status=finished.status,
+            remote_id=finished.remote_id,
+            retry_at=verdict.ready_at,
+            detail=finished.detail or None,
+            waited_ms=round((finished.started_at - claimed.created_at).total_seconds() * 1000, 1),
+            took_ms=round(seconds * 1000, 1),
+        )
+
+    def _pause(self, connection: str, why: str) -> None:
+        if connection not in self._paused:
+            log.error("connection_paused", connection=connection, why=why)
+            self._metrics.paused.labels(connection).set(1)
+        self._paused[connection] = self._clock() + self._patience.longest
+
+    def _resume(self, now: datetime) -> None:
+        for name in [name for name, until in self._paused.items() if until <= now]:
+            del self._paused[name]
+            self._metrics.paused.labels(name).set(0)
+            log.info("connection_tried_again", connection=name)
+
+
+def _answer_event(done: Done) -> RawEvent:
+    claimed = done.finished.claimed
+    return RawEvent(
+        connection=AI,
+        key=claimed.key,
+        lane=lane_of(claimed.home, claimed.conversation_id),
+        body=msgspec.json.encode(done.answer),
+        received_at=done.finished.ended_at,
+    )
+
+
+def _message_row(finished: Finished, ref: int) -> dict[str, Any]:
+    claimed = finished.claimed
+    private = claimed.kind == "note"
+    return {
+        "ref": ref,
+        "conversation_ref": claimed.conversation_ref,
+        "id": finished.remote_id,
+        "author": "system" if private else claimed.body["author"],
+        "person": claimed.body.get("person"),
+        "text": claimed.body["text"],
+        "private": private,
+        "attachments": [],
+        "origin": "live",
+        "sent_at": finished.ended_at,
+        "seen_at": finished.ended_at,
+        "command_ref": claimed.ref,
+    }

@@ -1,0 +1,126 @@
+"""The composition root: everything a process is made of, opened and closed in order."""
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from adapters import registry
+from adapters.contract import Adapter
+from config.clock import Clock, utc_now
+from config.database import open_engine
+from config.embedded import EmbeddedPostgres
+from config.settings import Settings
+from gateway.dispatcher import Dispatcher
+from gateway.lanes import LaneWorker
+from gateway.metrics import Metrics
+from gateway.migrate import require_current
+from gateway.scene import Policies
+from gateway.wakeups import WAKE_KNOWLEDGE
+from gateway.worker import Worker
+from knowledge.answers import Answer, Answerer, Question
+from knowledge.index import KnowledgeIndex
+from rules.policy import load_policies, measures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What the edges (HTTP, worker, CLI) are given."""
+
+    settings: Settings
+    clock: Clock
+    engine: AsyncEngine
+    adapters: dict[str, Adapter]
+    policies: Policies
+    index: KnowledgeIndex
+    metrics: Metrics
+
+    async def answer(self, question: Question) -> Answer:
+        """Answer from the knowledge as it is now."""
+        answerer = Answerer(self.index, self.engine, threshold=self.settings.answers.threshold)
+        return await answerer.answer(question, now=self.clock())
+
+    async def refresh_knowledge(self) -> None:
+        """Take in what was imported or withdrawn meanwhile."""
+        async with self.engine.connect() as connection:
+            await self.index.refresh(connection)
+
+    def lane_worker(self) -> LaneWorker:
+        """A lane worker with these parts."""
+        return LaneWorker(
+            engine=self.engine,
+            settings=self.settings,
+            adapters=self.adapters,
+            policies=lambda: self.policies,
+            clock=self.clock,
+            new_key=new_key,
+        )
+
+    def worker(self) -> Worker:
+        """A worker with these parts."""
+        dispatcher = Dispatcher(
+            engine=self.engine,
+            settings=self.settings,
+            adapters=self.adapters,
+            answer=self.answer,
+            clock=self.clock,
+            metrics=self.metrics,
+        )
+        return Worker(
+            engine=self.engine,
+            lanes=self.lane_worker(),
+            dispatcher=dispatcher,
+            refresh_knowledge=self.refresh_knowledge,
+            clock=self.clock,
+            metrics=self.metrics,
+        )
+
+
+def new_key() -> str:
+    """An idempotency key that no other deployment will make."""
+    return f"db_{secrets.token_hex(12)}"
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[House]:
+    """Open everything; refuses a database whose schema isn't the code's (see `require_current`)."""
+    async with AsyncExitStack() as stack:
+        engine = open_engine(await database_url(settings, stack), name="deskbridge", pool_size=20)
+        stack.push_async_callback(engine.dispose)
+        await require_current(engine)
+        adapters = {
+            name: registry.build(chosen.adapter, chosen.settings, connection=name)
+            for name, chosen in settings.connections.items()
+        }
+        for adapter in adapters.values():
+            stack.push_async_callback(adapter.http.aclose)
+        policies = load_policies(settings.policies)
+        async with engine.connect() as connection:
+            index = await KnowledgeIndex.load(connection)
+        yield House(
+            settings=settings,
+            clock=clock,
+            engine=engine,
+            adapters=adapters,
+            policies=Policies(policies, measures(policies)),
+            index=index,
+            metrics=Metrics(),
+        )
+
+
+async def database_url(settings: Settings, stack: AsyncExitStack) -> str:
+    """The configured database, or the embedded one, started and stopped with `stack`."""
+    if settings.database_url:
+        return settings.database_url
+    server = EmbeddedPostgres(settings.data_dir.resolve() / "postgres")
+    stack.callback(server.stop)
+    return server.url()
+
+
+async def announce_knowledge(engine: AsyncEngine) -> None:
+    """Tell every worker that knowledge has changed."""
+    async with engine.begin() as connection:
+        await connection.execute(text(f"SELECT pg_notify('{WAKE_KNOWLEDGE}', '')"))

@@ -1,0 +1,297 @@
+"""Working lanes: one transaction from raw events to commands (DESIGN §5)."""
+
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec import Struct, field
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+import rules.store as rules_store
+from adapters import model
+from adapters.contract import Adapter
+from adapters.model import AnswerPrepared, Author, DeskActed, MessagePosted
+from config.clock import Clock
+from config.settings import Settings
+from gateway import acts, package
+from gateway.scene import INSIDE, Occasion, Policies, Scene, Stage
+from gateway.wiring import Event as Change
+from gateway.wiring import Tick, advance
+from sync.store import inbox, threads
+from sync.store.inbox import Event
+from sync.thread import HandOffState
+
+log = structlog.get_logger()
+
+
+class Spoilt(Struct, frozen=True):
+    """An event that its adapter can't read."""
+
+    event: Event
+    detail: str
+
+
+class Worked(Struct, kw_only=True):
+    """What a batch did, for the metrics."""
+
+    lanes: list[str] = field(default_factory=list)
+    events: int = 0
+    received: list[datetime] = field(default_factory=list)
+    verdicts: list[str] = field(default_factory=list)
+    hand_offs: list[str] = field(default_factory=list)
+    parked: int = 0
+
+
+class LaneWorker:
+    """Takes lanes and works their events."""
+
+    def __init__(
+        self,
+        *,
+        engine: AsyncEngine,
+        settings: Settings,
+        adapters: Mapping[str, Adapter],
+        policies: Callable[[], Policies],
+        clock: Clock,
+        new_key: Callable[[], str],
+    ) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._adapters = adapters
+        self._policies = policies
+        self._clock = clock
+        self._new_key = new_key
+        self._after = ""
+
+    async def work(self) -> Worked:
+        """Work one batch of lanes; `lanes` is empty when nothing waits (or others hold it all)."""
+        try:
+            return await self._batch(self._settings.lanes.lanes_per_batch)
+        except DBAPIError:
+            raise
+        except Exception:  # noqa: BLE001 - find the event that did it, and let the others pass
+            log.warning("batch_failed", error=traceback.format_exc(limit=-3))
+        return await self._one_by_one()
+
+    async def _batch(self, most: int) -> Worked:
+        async with self._engine.begin() as connection:
+            lanes = await self._take(connection, most)
+            if not lanes:
+                return Worked()
+            events = await inbox.read_events(connection, lanes)
+            return await self.apply(connection, events)
+
+    async def _take(self, connection: AsyncConnection, most: int) -> list[str]:
+        """The next lanes in name order, going round: a flood in one can't starve the rest."""
+        lanes = await inbox.take_lanes(connection, after=self._after, most=most)
+        if len(lanes) < most and self._after:
+            lanes += await inbox.take_lanes(connection, after="", most=most - len(lanes))
+        self._after = lanes[-1] if len(lanes) == most else ""
+        return lanes
+
+    async def _one_by_one(self) -> Worked:
+        """Work single events, so that the one that fails is known and set aside."""
+        total = Worked()
+        after = ""
+        while True:
+            async with self._engine.begin() as connection:
+                lanes = await inbox.take_lanes(connection, after=after, most=1)
+                events = await inbox.read_events(connection, lanes, per_lane=1) if lanes else []
+                if not events:
+                    return total
+                after = lanes[0]
+                done = await self._attempt(connection, events[0])
+            total.lanes += done.lanes
+            total.events += done.events
+            total.parked += done.parked
+
+    async def _attempt(self, connection: AsyncConnection, event: Event) -> Worked:
+        try:
+            async with connection.begin_nested():
+                return await self.apply(connection, [event])
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise
+            return await self._set_aside(connection, event, "database_error")
+        except Exception:  # noqa: BLE001 - whatever it is, it must not hold up the lane
+            return await self._set_aside(connection, event, "failed")
+
+    async def _set_aside(self, connection: AsyncConnection, event: Event, reason: str) -> Worked:
+        detail = traceback.format_exc(limit=-5)
+        log.error("event_parked", event_ref=event.ref, lane=event.lane, reason=reason, error=detail)
+        await inbox.park(connection, event.ref, reason=reason, detail=detail, now=self._clock())
+        return Worked(lanes=[event.lane], parked=1)
+
+    async def apply(self, connection: AsyncConnection, events: Sequence[Event]) -> Worked:
+        """Parse, load, decide and save; the caller holds the lanes' locks and the transaction."""
+        parsed, spoilt = self._parse(events)
+        stage = await self._load(connection, [(e, c) for e, cs in parsed for c in cs])
+        for event, changes in parsed:
+            home = home_of(event)
+            occasion = Occasion(connection=event.connection, event_ref=event.ref, origin=event.origin)
+            for change in changes:
+                advance(stage, home, change, occasion)
+        await self._pack(connection, stage)
+        await self.save(connection, stage)
+        now = self._clock()
+        await inbox.finish(connection, [event.ref for event, _ in parsed], now=now)
+        for bad in spoilt:
+            await inbox.park(connection, bad.event.ref, reason="unreadable", detail=bad.detail, now=now)
+        return _report(events, stage, parked=len(spoilt))
+
+    def _parse(self, events: Sequence[Event]) -> tuple[list[tuple[Event, Sequence[Change]]], list[Spoilt]]:
+        parsed: list[tuple[Event, Sequence[Change]]] = []
+        spoilt: list[Spoilt] = []
+        for event in events:
+            try:
+                parsed.append((event, self._changes(event)))
+            except Exception as error:  # noqa: BLE001 - a body that its adapter chokes on
+                log.warning("event_parked", event_ref=event.ref, lane=event.lane, error=repr(error))
+                spoilt.append(Spoilt(event, traceback.format_exc(limit=-3)))
+        return parsed, spoilt
+
+    def _changes(self, event: Event) -> Sequence[Change]:
+        if event.connection in INSIDE:
+            return (msgspec.json.decode(event.body, type=_INSIDE_CHANGES),)
+        adapter = self._adapters.get(event.connection)
+        if adapter is None:
+            raise LookupError(f"no connection is called {event.connection!r} any more")
+        return adapter.parse(event.body)
+
+    async def _load(self, connection: AsyncConnection, changes: Sequence[tuple[Event, Change]]) -> Stage:
+        stage = Stage(
+            settings=self._settings,
+            policies=self._policies(),
+            refs=await threads.next_refs(connection),
+            now=self._clock(),
+            new_key=self._new_key,
+        )
+        pairs = [(home_of(event), change) for event, change in changes]
+        found = await threads.load(connection, dict.fromkeys(a for p in pairs for a in _addresses(*p)))
+        stage.customers = await threads.load_customers_by_id(
+            connection, dict.fromkeys(a for p in pairs for a in _customer_addresses(*p))
+        )
+        refs = [thread.ref for thread in found.values()]
+        histories = await rules_store.load_histories(connection, refs)
+        fired = await rules_store.load_fired(connection, refs)
+        stage.scenes = {
+            address: Scene(thread=thread, history=histories[thread.ref], fired=fired.get(thread.ref, []))
+            for address, thread in found.items()
+        }
+        await self._load_messages(connection, stage, pairs)
+        return stage
+
+    async def _load_messages(
+        self, connection: AsyncConnection, stage: Stage, pairs: Sequence[tuple[str, Change]]
+    ) -> None:
+        posted = [(home, c) for home, c in pairs if isinstance(c, MessagePosted)]
+        existing = [stage.scenes[a].thread for a in _known(stage, posted)]
+        await threads.load_known_messages(connection, existing, [c.message.id for _, c in posted])
+        ours = [
+            (home, c)
+            for home, c in pairs
+            if isinstance(c, model.ConversationChanged)
+            or (isinstance(c, MessagePosted) and c.message.author is not Author.CUSTOMER)
+        ]
+        await threads.load_ledger(connection, [stage.scenes[a].thread for a in _known(stage, ours)])
+
+    async def _pack(self, connection: AsyncConnection, stage: Stage) -> None:
+        """Give each new hand-off its package, and the helpdesk its note."""
+        for scene in stage.scenes.values():
+            for hand_off in (*scene.thread.ended_hand_offs, scene.thread.hand_off):
+                if hand_off is not None and not hand_off.package:
+                    await self._pack_one(connection, stage, scene, hand_off)
+
+    async def _pack_one(
+        self, connection: AsyncConnection, stage: Stage, scene: Scene, hand_off: HandOffState
+    ) -> None:
+        stored = await threads.load_transcript(connection, scene.thread.ref, most=package.TRANSCRIPT_LENGTH)
+        fresh = [package.transcript_line(message) for message in scene.thread.messages]
+        customer = scene.thread.customer
+        identities = await threads.load_identities(connection, customer) if customer else []
+        hand_off.package = package.build(
+            scene,
+            hand_off,
+            transcript=sorted([*stored, *fresh], key=lambda line: line["at"]),
+            identities=identities,
+            public_url=self._settings.public_url,
+        )
+        note = model.Note(
+            key=stage.new_key(),
+            conversation_id=scene.thread.conversation.id,
+            text=package.render_note(hand_off.package, hand_off),
+        )
+        occasion = Occasion(
+            connection=scene.thread.conversation.connection,
+            event_ref=None,
+            origin=model.Origin.LIVE,
+            decision_ref=hand_off.decision_ref,
+        )
+        acts.send(stage, scene, note, occasion, priority=acts.SOON)
+
+    async def save(self, connection: AsyncConnection, stage: Stage) -> None:
+        """Write the stage back, every room its own tables."""
+        scenes = stage.scenes.values()
+        await threads.save(connection, [s.thread for s in scenes], _people(stage))
+        await rules_store.save_turns(connection, [s.history for s in scenes])
+        await rules_store.save_decisions(connection, [d for s in scenes for d in s.decisions])
+
+
+_INSIDE_CHANGES = AnswerPrepared | DeskActed | Tick
+
+
+def home_of(event: Event) -> str:
+    """The connection that an event's conversation lives at: our own events name it in their lane."""
+    return event.lane.partition("/")[0] if event.connection in INSIDE else event.connection
+
+
+def _addresses(home: str, change: Change) -> Iterable[tuple[str, str]]:
+    match change:
+        case MessagePosted() | model.ConversationChanged():
+            yield (home, change.conversation.id)
+        case AnswerPrepared() | DeskActed() | Tick():
+            yield (home, change.conversation_id)
+        case _:
+            return
+
+
+def _customer_addresses(home: str, change: Change) -> Iterable[tuple[str, str]]:
+    match change:
+        case MessagePosted() | model.ConversationChanged():
+            if change.customer is not None:
+                yield (home, change.customer.id)
+            elif change.conversation.customer_id is not msgspec.UNSET:
+                yield (home, change.conversation.customer_id)
+        case model.CustomerChanged():
+            yield (home, change.customer.id)
+        case _:
+            return
+
+
+def _known(stage: Stage, pairs: Sequence[tuple[str, Any]]) -> Iterable[tuple[str, str]]:
+    wanted = dict.fromkeys((home, change.conversation.id) for home, change in pairs)
+    return [address for address in wanted if address in stage.scenes]
+
+
+def _people(stage: Stage) -> Iterable[Any]:
+    return {id(customer): customer for customer in stage.customers.values()}.values()
+
+
+def _report(events: Sequence[Event], stage: Stage, *, parked: int) -> Worked:
+    scenes = stage.scenes.values()
+    return Worked(
+        lanes=list(dict.fromkeys(event.lane for event in events)),
+        events=len(events),
+        received=[event.received_at for event in events],
+        verdicts=[verdict for scene in scenes for verdict in scene.verdicts],
+        hand_offs=[d["rule"] for scene in scenes for d in scene.decisions if _hands_off(d)],
+        parked=parked,
+    )
+
+
+def _hands_off(decision: Mapping[str, Any]) -> bool:
+    return any(action["type"] == "hand_off" for action in decision["actions"])

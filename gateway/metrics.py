@@ -1,0 +1,63 @@
+"""What is counted, for Prometheus."""
+
+from datetime import timedelta
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class Metrics:
+    """All series of one process."""
+
+    def __init__(self) -> None:
+        self.registry = one = CollectorRegistry()
+        self.accepted = Counter(
+            "deskbridge_webhooks_total", "Webhooks by outcome", ["connection", "outcome"], registry=one
+        )
+        self.events = Counter(
+            "deskbridge_events_total", "Events worked, by outcome", ["outcome"], registry=one
+        )
+        self.lag = Histogram(
+            "deskbridge_stage_lag_seconds",
+            "From receiving an event, or creating a command, to the end of a stage",
+            ["stage"],
+            buckets=_FAST,
+            registry=one,
+        )
+        self.attempts = Counter(
+            "deskbridge_attempts_total",
+            "Attempts at commands by outcome",
+            ["connection", "kind", "outcome"],
+            registry=one,
+        )
+        self.turns = Counter("deskbridge_turn_verdicts_total", "Verdicts on turns", ["verdict"], registry=one)
+        self.hand_offs = Counter("deskbridge_hand_offs_total", "Hand-offs by rule", ["rule"], registry=one)
+        self.superseded = Counter(
+            "deskbridge_superseded_total",
+            "AI commands withdrawn because the lease moved on",
+            registry=one,
+        )
+        self.first_response = Histogram(
+            "deskbridge_first_response_seconds",
+            "From a customer's first message of a turn to the reply",
+            buckets=_FAST,
+            registry=one,
+        )
+        self.paused = Gauge(
+            "deskbridge_connection_paused",
+            "1 while a connection is paused",
+            ["connection"],
+            registry=one,
+        )
+        self.oldest_event = Gauge(
+            "deskbridge_oldest_event_seconds", "Age of the longest-waiting event", registry=one
+        )
+
+    def observe_lag(self, stage: str, lag: timedelta) -> None:
+        """Record how long a stage took."""
+        self.lag.labels(stage).observe(max(0.0, lag.total_seconds()))
+
+    def render(self) -> bytes:
+        """The exposition text."""
+        return generate_latest(self.registry)

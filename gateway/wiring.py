@@ -1,0 +1,191 @@
+"""Where an event, an answer and a rule meet. Pure: it reads and changes the stage, nothing else."""
+
+from typing import assert_never
+
+from msgspec import UNSET, Struct
+
+from adapters.model import (
+    AnswerPrepared,
+    Change,
+    ConversationChanged,
+    ConversationRecord,
+    CustomerChanged,
+    CustomerRecord,
+    DeskActed,
+    MessagePosted,
+    Status,
+)
+from gateway import acts, desk
+from gateway.facts import gather
+from gateway.scene import Occasion, Scene, Stage
+from knowledge.language import detect
+from rules import turns
+from rules.engine import decide
+from rules.turns import History
+from sync import lease, mirror
+from sync.lease import Holder, first_lease
+from sync.mirror import Meaning, Seen
+from sync.thread import ConversationState, CustomerState, LeaseMove, MessageState, Thread
+
+
+class Tick(Struct, frozen=True, kw_only=True, tag="tick"):
+    """Time has passed in a conversation whose customer waits."""
+
+    conversation_id: str
+
+
+Event = Change | Tick
+
+
+def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
+    """Let one change take its whole effect; `home` is the connection that its conversation lives at."""
+    match change:
+        case MessagePosted():
+            scene = _scene(stage, home, change.conversation, change.customer, occasion)
+            meanings = (
+                *mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at),
+                *mirror.apply_message(scene.thread, change, _seen(stage, home, occasion), stage.refs),
+            )
+            _react(stage, scene, meanings, occasion)
+        case ConversationChanged():
+            scene = _scene(stage, home, change.conversation, change.customer, occasion)
+            meanings = mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at)
+            _react(stage, scene, meanings, occasion)
+        case CustomerChanged():
+            _customer(stage, home, change.customer)
+        case AnswerPrepared():
+            _take_answer(stage, stage.scenes[home, change.conversation_id], change, occasion)
+        case DeskActed():
+            desk.act(stage, stage.scenes[home, change.conversation_id], change, occasion)
+        case Tick():
+            scene = stage.scenes[home, change.conversation_id]
+            _decide(stage, scene, occasion)
+        case _:
+            assert_never(change)
+
+
+def _seen(stage: Stage, home: str, occasion: Occasion) -> Seen:
+    return Seen(connection=home, event_ref=occasion.event_ref, origin=occasion.origin, now=stage.now)
+
+
+def _scene(
+    stage: Stage,
+    home: str,
+    record: ConversationRecord,
+    customer: CustomerRecord | None,
+    occasion: Occasion,
+) -> Scene:
+    scene = stage.scenes.get((home, record.id))
+    if scene is None:
+        scene = _new_scene(stage, home, record, occasion)
+        stage.scenes[home, record.id] = scene
+    person = _customer(stage, home, customer) if customer else None
+    if person is None and record.customer_id is not UNSET:
+        person = stage.customers.get((home, record.customer_id))
+    thread = scene.thread
+    if person is not None:
+        thread.customer = person
+        if thread.conversation.customer_ref != person.ref:
+            thread.conversation.customer_ref = person.ref
+            thread.conversation.dirty = True
+    return scene
+
+
+def _new_scene(stage: Stage, home: str, record: ConversationRecord, occasion: Occasion) -> Scene:
+    assignee = None if record.assignee is UNSET else record.assignee
+    conversation = ConversationState(
+        ref=stage.refs.next(), connection=home, id=record.id, created_at=stage.now, dirty=True
+    )
+    first = first_lease(assignee=assignee, ai=stage.has_ai(home), now=stage.now)
+    move = LeaseMove(ref=stage.refs.next(), lease=first, cause="first_seen", event_ref=occasion.event_ref)
+    return Scene(
+        thread=Thread(conversation=conversation, lease=first, is_new=True, lease_moves=[move]),
+        history=History(conversation_ref=conversation.ref),
+    )
+
+
+def _customer(stage: Stage, home: str, record: CustomerRecord) -> CustomerState:
+    customer = stage.customers.get((home, record.id))
+    if customer is None:
+        customer = CustomerState(
+            ref=stage.refs.next(),
+            created_at=stage.now,
+            dirty=True,
+            identities=[(home, "vendor", record.id)],
+        )
+        stage.customers[home, record.id] = customer
+    mirror.apply_customer(customer, record, connection=home)
+    return customer
+
+
+def _react(stage: Stage, scene: Scene, meanings: tuple[Meaning, ...], occasion: Occasion) -> None:
+    for meaning in meanings:
+        if not occasion.live and _is_past(scene, meaning):
+            continue
+        match meaning:
+            case mirror.CustomerSpoke(message):
+                _listen(stage, scene, message, occasion)
+            case mirror.AgentSpoke(_, person):
+                acts.move_lease(stage, scene, lease.PersonSpoke(person), "agent_spoke", occasion)
+            case mirror.AgentAssigned(person):
+                acts.move_lease(stage, scene, lease.Assigned(person), "assigned", occasion)
+            case mirror.StatusMoved(_, Status.RESOLVED):
+                acts.close(stage, scene, occasion)
+            case mirror.StatusMoved(Status.PENDING, Status.OPEN):
+                acts.move_lease(stage, scene, lease.PersonOpened(), "opened_by_agent", occasion)
+            case mirror.StatusMoved() | mirror.OtherBotSpoke() | mirror.Echoed():
+                pass
+            case _:
+                assert_never(meaning)
+    scene.thread.is_new = False
+
+
+def _listen(stage: Stage, scene: Scene, message: MessageState, occasion: Occasion) -> None:
+    conversation, now = scene.thread.conversation, stage.now
+    spoken = detect(message.text)
+    if spoken not in {"und", conversation.language}:
+        conversation.language = spoken
+        conversation.dirty = True
+    if not occasion.live or scene.thread.lease.holder is not Holder.AI:
+        return
+    turn = turns.hear(
+        scene.history,
+        ref=stage.refs.next(),
+        message_id=message.id,
+        text=message.text,
+        sent_at=message.sent_at,
+        epoch=scene.thread.lease.epoch,
+    )
+    acts.judge(stage, scene)
+    _decide(stage, scene, occasion)
+    if scene.thread.lease.holder is Holder.AI:
+        acts.ask_ai(stage, scene, turn, occasion, ready_at=now + stage.quiet_for(conversation.channel))
+
+
+def _is_past(scene: Scene, meaning: Meaning) -> bool:
+    """Whether history tells of a person who spoke before what we know was said last."""
+    latest = scene.thread.conversation.last_message_at
+    return isinstance(meaning, mirror.AgentSpoke) and latest is not None and meaning.message.sent_at < latest
+
+
+def _take_answer(stage: Stage, scene: Scene, answer: AnswerPrepared, occasion: Occasion) -> None:
+    turn, held = scene.history.current, scene.thread.lease
+    overtaken = (
+        turn is None
+        or (turn.number, turn.generation) != (answer.turn, answer.generation)
+        or held.holder is not Holder.AI
+        or turn.epoch != held.epoch
+    )
+    if turn is None or overtaken:
+        return
+    turns.answered(turn, acts.answer_record(answer))
+    acts.judge(stage, scene)
+    _decide(stage, scene, occasion)
+    if scene.thread.lease.epoch == held.epoch:
+        acts.speak_answer(stage, scene, turn, answer, occasion)
+
+
+def _decide(stage: Stage, scene: Scene, occasion: Occasion) -> None:
+    facts = gather(stage, scene, occasion)
+    for decision in decide(facts, stage.policies.all, fired=scene.fired).decisions:
+        acts.carry_out(stage, scene, decision, occasion)

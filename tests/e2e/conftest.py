@@ -1,0 +1,165 @@
+"""The whole bridge for a test: a helpdesk over HTTP, a migrated database, the gateway in between."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from sqlalchemy import text
+
+from adapters.vendors.memory.server import MemoryHelpdesk
+from config.clock import utc_now
+from config.database import open_engine
+from config.settings import PACKAGED, Settings
+from gateway.app import create_app
+from gateway.house import House
+from knowledge.importing import import_path
+
+SECRET = "hook-secret-for-tests"
+TOKEN = "api-token-for-tests"
+
+
+def free_port() -> int:
+    """A loopback port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def serving(app: Any, port: int) -> AsyncIterator[str]:
+    """Serve an ASGI application on loopback."""
+    server = Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)
+    task = asyncio.create_task(server.serve())
+    url = f"http://127.0.0.1:{port}"
+    await eventually(lambda: _is_open(port), what=f"a server on {port}")
+    yield url
+    server.stop()
+    await task
+
+
+async def _is_open(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def eventually(check: Callable[[], Any | Awaitable[Any]], *, what: str, within: float = 10.0) -> Any:
+    """The first true value of `check`; fails saying what never happened."""
+    deadline = asyncio.get_running_loop().time() + within
+    while True:
+        value = check()
+        if isinstance(value, Awaitable):
+            value = await value
+        if value:
+            return value
+        if asyncio.get_running_loop().time() > deadline:
+            pytest.fail(f"never happened within {within} s: {what}")
+        await asyncio.sleep(0.02)
+
+
+@dataclass
+class Bridge:
+    """A running bridge and the helpdesk on its other side."""
+
+    helpdesk: MemoryHelpdesk
+    helpdesk_url: str
+    url: str
+    settings: Settings
+    http: httpx.AsyncClient
+    house: House
+
+    def replies(self, conversation_id: str) -> list[Any]:
+        """What the customer has been told, in order."""
+        return [
+            m
+            for m in self.helpdesk.messages
+            if m.conversation_id == conversation_id and m.author != "customer" and not m.private
+        ]
+
+    def notes(self, conversation_id: str) -> list[Any]:
+        """The private notes of a conversation."""
+        return [m for m in self.helpdesk.messages if m.conversation_id == conversation_id and m.private]
+
+    async def rows(self, query: str, **values: Any) -> list[Any]:
+        """What the database holds, for what no face shows."""
+        async with self.house.engine.connect() as connection:
+            return list((await connection.execute(text(query), values)).all())
+
+    async def settled(self) -> None:
+        """Wait until nothing waits: no webhook, event or command."""
+        await self.helpdesk.drain()
+
+        async def idle() -> bool:
+            (row,) = await self.rows(
+                "SELECT (SELECT count(*) FROM inbox WHERE state = 'pending')"
+                " + (SELECT count(*) FROM command WHERE state IN ('waiting', 'in_flight')) AS n"
+            )
+            return bool(row.n == 0)
+
+        await eventually(idle, what="all events and commands done")
+        await self.helpdesk.drain()
+        await eventually(idle, what="all echoes worked")
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    """Settings that a test wants otherwise."""
+    return {}
+
+
+@pytest.fixture
+async def knowledge_url(database_url: str) -> str:
+    """A database that holds the demo shop's knowledge."""
+    engine = open_engine(database_url, name="tests")
+    async with engine.begin() as connection:
+        await import_path(connection, PACKAGED / "knowledge", now=utc_now())
+    await engine.dispose()
+    return database_url
+
+
+@pytest.fixture
+async def bridge(knowledge_url: str, tmp_path: Path, overrides: dict[str, Any]) -> AsyncIterator[Bridge]:
+    """A bridge between the reference helpdesk and the house, all over real HTTP."""
+    helpdesk_port, port = free_port(), free_port()
+    url = f"http://127.0.0.1:{port}"
+    helpdesk = MemoryHelpdesk(token=TOKEN, webhook_url=f"{url}/hooks/shop", webhook_secret=SECRET)
+    settings = Settings(
+        database_url=knowledge_url,
+        data_dir=tmp_path,
+        public_url=url,
+        connections={
+            "shop": {
+                "adapter": "memory",
+                "settings": {
+                    "base_url": f"http://127.0.0.1:{helpdesk_port}",
+                    "token": TOKEN,
+                    "webhook_secret": SECRET,
+                },
+            }
+        },
+        **{"turns": {"quiet": 0.05}, "delivery": {"first_retry": 0.05}} | overrides,
+    )
+    app = create_app(settings)
+    async with AsyncExitStack() as stack:
+        helpdesk_url = await stack.enter_async_context(serving(helpdesk, helpdesk_port))
+        await stack.enter_async_context(serving(app, port))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
+        yield Bridge(
+            helpdesk=helpdesk,
+            helpdesk_url=helpdesk_url,
+            url=url,
+            settings=settings,
+            http=http,
+            house=app.state.house,
+        )
