@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
@@ -62,7 +63,7 @@ async def load_heads(connection: AsyncConnection, ids: Collection[str]) -> dict[
         select(article.c.id, article.c.ref, revision.c.number, revision.c.checksum, article.c.withdrawn_at)
         .join(revision, revision.c.article_ref == article.c.ref)
         .where(article.c.id == func.any(bindparam("ids", list(ids))))
-        .distinct(article.c.ref)
+        .ext(distinct_on(article.c.ref))
         .order_by(article.c.ref, revision.c.number.desc())
     )
     rows = await connection.execute(newest)
