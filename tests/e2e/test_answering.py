@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tests.e2e.conftest import Bridge
+    from support.bridge import Bridge
 
 
 async def test_a_question_is_answered_with_its_source(bridge: "Bridge") -> None:
