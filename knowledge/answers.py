@@ -175,7 +175,7 @@ def _candidates(finding: Finding) -> tuple[Candidate, ...]:
             revision_ref=hit.revision.ref,
             passage_ref=hit.passage.ref,
             score=hit.merit,
-            confidence=finding.confidence if rank == 0 else confidence(finding.hits[rank:]),
+            confidence=finding.weight * confidence(hit),
         )
-        for rank, hit in enumerate(finding.hits)
+        for hit in finding.hits
     )

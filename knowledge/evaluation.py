@@ -33,10 +33,11 @@ class Judged(msgspec.Struct, frozen=True):
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """Shares between 0 and 1.
 
-    `found`: of the answerable questions, those whose first article is right. `answered` and `misled`: of the
-    answerable ones, those answered rightly and wrongly. `refused`: of the unanswerable ones, those left alone.
-    `separation`: how often a right answer is surer than an unanswerable question's (the AUC). `accuracy`:
-    questions treated as they should be: answered rightly, or refused where nothing is right.
+    `found`: of the answerable questions, those whose first article is right.
+    `answered` and `misled`: of the answerable ones, those answered rightly and wrongly.
+    `refused`: of the unanswerable ones, those left alone.
+    `separation`: how often a right answer is surer than an unanswerable question's (the AUC).
+    `accuracy`: of all, those answered rightly, or refused where nothing is right.
     """
 
     questions: int
@@ -79,7 +80,9 @@ def figures(judged: Sequence[Judged], *, threshold: float) -> Figures:
         answered=_share(right, len(answerable)),
         misled=_share(len(sure) - right, len(answerable)),
         refused=_share(refused, len(others)),
-        separation=_separation([e.confidence for e in answerable if e.is_right], [e.confidence for e in others]),
+        separation=_separation(
+            [each.confidence for each in answerable if each.is_right], [each.confidence for each in others]
+        ),
         accuracy=_share(right + refused, len(judged)),
     )
 

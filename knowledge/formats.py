@@ -178,7 +178,7 @@ def _read_csv_file(text: str, source: str) -> Read:
     return _all(_csv_pairs(rows, source))
 
 
-def _csv_pairs(rows: csv.DictReader[str], source: str) -> Iterator[Read]:
+def _csv_pairs(rows: "csv.DictReader[str]", source: str) -> Iterator[Read]:
     try:
         for row in rows:
             where = f"line {rows.line_num}"

@@ -43,5 +43,5 @@ class Substitution:
         self._pattern = re.compile(rf"(?<!\S)(?:{pattern})(?!\S)" if whole_words else pattern)
 
     def __call__(self, text: str) -> str:
-        """`text` in the index's words."""
-        return self._pattern.sub(lambda match: self._heads[match[0]], text)
+        """`text` in the index's words, each replacement set off by spaces."""
+        return self._pattern.sub(lambda match: f" {self._heads[match[0]]} ", text)

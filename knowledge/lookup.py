@@ -28,7 +28,7 @@ class Finding:
     @property
     def confidence(self) -> float:
         """How sure we are of the first hit."""
-        return self.weight * confidence(self.hits)
+        return self.weight * confidence(self.hits[0]) if self.hits else 0.0
 
     def only(self, served: Collection[int]) -> "Finding":
         """This finding without the revisions that aren't served."""

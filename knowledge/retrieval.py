@@ -1,10 +1,10 @@
 """Retrieval: BM25 over the questions and the texts of one language's passages. Pure; no I/O."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from math import log
 
 import bm25s
@@ -82,11 +82,13 @@ class _Field:
     def __init__(self, texts: Sequence[Sequence[str]]) -> None:
         self._count = len(texts)
         self._bm25 = bm25s.BM25(k1=_K1, b=_B)
-        self._bm25.index([list(terms) for terms in texts], show_progress=False)
+        self._vocabulary: Mapping[str, int] = {}
+        if any(texts):  # the library can't index texts without a single term
+            self._bm25.index([list(terms) for terms in texts], show_progress=False)
+            self._vocabulary = self._bm25.vocab_dict
 
     def scores(self, terms: Iterable[str]) -> Scores:
-        vocabulary = self._bm25.vocab_dict
-        known = [term for term in terms if term in vocabulary]
+        known = [term for term in terms if term in self._vocabulary]
         if not known:
             return np.zeros(self._count, dtype=np.float32)
         found: Scores = self._bm25.get_scores(known)
@@ -99,11 +101,11 @@ class Rarity:
     def __init__(self, vocabularies: Sequence[Iterable[str]]) -> None:
         frequency = Counter(chain.from_iterable(vocabularies))
         self._weights = {term: log(1 + len(vocabularies) / df) for term, df in frequency.items()}
-        self._unknown = log(1 + 2 * len(vocabularies))
+        self.most = log(1 + 2 * len(vocabularies))
 
     def weigh(self, terms: Iterable[str]) -> float:
         """The weight of all `terms` together; one that no article has weighs most."""
-        return sum(self._weights.get(term, self._unknown) for term in terms)
+        return sum(self._weights.get(term, self.most) for term in terms)
 
 
 class LanguageIndex:
@@ -132,15 +134,25 @@ class LanguageIndex:
     def search(self, text: str, *, now: datetime, limit: int = 5) -> list[Hit]:
         """The best passage of each of the `limit` best articles that are served at `now`."""
         terms = frozenset(content(text))
+        best = islice(self._ranked(terms, now), _RERANKED)
+        hits = [self._hit(position, score, terms) for position, score in best]
+        return sorted(hits, key=lambda hit: hit.merit, reverse=True)[:limit]
+
+    def ranking(self, text: str, *, now: datetime) -> Iterator[IndexedRevision]:
+        """All that has anything to do with `text`, by score alone."""
+        for position, _ in self._ranked(frozenset(content(text)), now):
+            yield self._revisions[self._owner[position]]
+
+    def _ranked(self, terms: frozenset[str], now: datetime) -> Iterator[tuple[int, float]]:
         scores = self._scores(terms)
-        hits: dict[int, Hit] = {}
+        seen: set[int] = set()
         for position in _descending(scores):
-            owner = self._owner[position]
-            if scores[position] <= 0 or len(hits) == _RERANKED:
-                break
-            if owner not in hits and self._revisions[owner].is_served(now):
-                hits[owner] = self._hit(position, float(scores[position]), terms)
-        return sorted(hits.values(), key=lambda hit: hit.merit, reverse=True)[:limit]
+            if scores[position] <= 0:
+                return
+            owner = int(self._owner[position])
+            if owner not in seen and self._revisions[owner].is_served(now):
+                seen.add(owner)
+                yield position, float(scores[position])
 
     def _scores(self, terms: frozenset[str]) -> Scores:
         asked = np.maximum.reduceat(self._questions.scores(terms), self._first_question)
@@ -156,7 +168,7 @@ class LanguageIndex:
         return Hit(
             self._revisions[owner],
             passage,
-            score,
+            score / self.rarity.most,
             covered=weigh(terms & whole) / (weigh(terms) or 1.0),
             answered=weigh(terms & closest) / (weigh(closest) or 1.0),
             words=whole,

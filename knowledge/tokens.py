@@ -16,6 +16,8 @@ _STEMMER = Stemmer.Stemmer("english")
 _HAN_CLASS = "\u3400-\u9fff\uf900-\ufaff"
 _PIECE = re.compile(rf"[{_HAN_CLASS}]+|[^\W_{_HAN_CLASS}]+(?:'[a-z]+)?")
 _HAN = re.compile(f"[{_HAN_CLASS}]")
+_MEASURE = re.compile(r"\d+(?:\.\d+)?\s*(cm|厘米|公分|kg|公斤|千克|斤)(?![a-z])")
+_UNITS = {"厘米": "cm", "公分": "cm", "公斤": "kg", "千克": "kg", "斤": "kg"}
 _CONTRACTION = re.compile(r"(?:n't|'(?:s|m|re|ve|ll|d))$")
 
 
@@ -57,13 +59,18 @@ def _segmenter() -> rjieba.Jieba:
 
 @lru_cache(maxsize=65_536)
 def _words(run: str) -> tuple[str, ...]:
-    return tuple(_segmenter().cut_for_search(run))
+    # Without the guessing of new words, which glues pronouns and verbs together.
+    return tuple(
+        word for part in _chinese()(run).split() for word in _segmenter().cut_for_search(part, hmm=False)
+    )
 
 
 def _runs(text: str) -> list[tuple[bool, str]]:
     """Alternating runs: Han characters, and stemmed words in one string."""
     runs: list[tuple[bool, str]] = []
-    for piece in _PIECE.findall(normalise(text)):
+    # What is measured matters, not how much: no article lists every height.
+    measured = _MEASURE.sub(lambda match: f" {_UNITS.get(match[1], match[1])} ", normalise(text))
+    for piece in _PIECE.findall(measured):
         han = _HAN.match(piece) is not None
         word = piece if han else _stem(piece)
         if not han and runs and not runs[-1][0]:
@@ -79,6 +86,6 @@ def content(text: str) -> tuple[str, ...]:
     stop = lexicon().stop
     words: list[str] = []
     for han, run in _runs(text):
-        found = _words(_chinese()(run)) if han else _english()(run).split()
+        found = _words(run) if han else _english()(run).split()
         words.extend(intern(word) for word in found if word not in stop)
     return tuple(words)
