@@ -129,7 +129,7 @@ class LaneWorker:
     async def apply(self, connection: AsyncConnection, events: Sequence[Event]) -> Worked:
         """Parse, load, decide and save; the caller holds the lanes' locks and the transaction."""
         parsed, spoilt = self._parse(events)
-        stage = await self._load(connection, [(e, c) for e, cs in parsed for c in cs])
+        stage = await self.load(connection, [(e, c) for e, cs in parsed for c in cs])
         for event, changes in parsed:
             home = home_of(event)
             occasion = Occasion(connection=event.connection, event_ref=event.ref, origin=event.origin)
@@ -162,7 +162,8 @@ class LaneWorker:
             raise LookupError(f"no connection is called {event.connection!r} any more")
         return adapter.parse(event.body)
 
-    async def _load(self, connection: AsyncConnection, changes: Sequence[tuple[Event, Change]]) -> Stage:
+    async def load(self, connection: AsyncConnection, changes: Sequence[tuple[Event, Change]]) -> Stage:
+        """All that these changes touch, as it stands now."""
         stage = Stage(
             settings=self._settings,
             policies=self._policies(),
