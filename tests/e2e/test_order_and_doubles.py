@@ -1,0 +1,95 @@
+"""Bursts, doubles and disorder: one turn, one effect, the customer's own order."""
+
+import httpx
+
+from adapters.signatures import sign
+from adapters.vendors.memory.records import SIGNATURE
+from adapters.webhook import Webhook
+from config.clock import utc_now
+from support.bridge import SECRET, Bridge
+
+
+async def test_a_burst_is_one_turn_and_gets_one_answer(bridge: Bridge) -> None:
+    """Three messages in quick succession are one question."""
+    for text in ("hi", "I ordered yesterday", "how long does delivery take?"):
+        said = bridge.helpdesk.customer_says("cus_1", text)
+    await bridge.settled()
+    (turn,) = await bridge.rows("SELECT texts FROM turn")
+    assert [item["text"] for item in turn.texts] == [
+        "hi",
+        "I ordered yesterday",
+        "how long does delivery take?",
+    ]
+    assert len(bridge.replies(said.conversation_id)) == 1
+
+
+async def test_a_webhook_delivered_twice_has_one_effect(bridge: Bridge) -> None:
+    """The second delivery is answered 200 and changes nothing."""
+    bridge.helpdesk.misbehave("duplicate", times=None)
+    said = bridge.helpdesk.customer_says("cus_1", "How long does delivery take?")
+    await bridge.settled()
+    assert len(bridge.replies(said.conversation_id)) == 1
+    answers = {delivery.status for delivery in bridge.helpdesk.deliveries}
+    assert answers == {200, 202}
+
+
+async def test_messages_that_arrive_in_disorder_are_read_in_order(bridge: Bridge) -> None:
+    """The later message's webhook comes first; the turn still reads as the customer wrote it."""
+    bridge.helpdesk.misbehave("reorder", times=1, seconds=0.03)
+    bridge.helpdesk.customer_says("cus_1", "I have a question:")
+    bridge.helpdesk.customer_says("cus_1", "how long does delivery take?")
+    await bridge.settled()
+    (turn,) = await bridge.rows("SELECT texts FROM turn")
+    assert [item["text"] for item in turn.texts] == ["I have a question:", "how long does delivery take?"]
+
+
+async def test_a_reply_that_timed_out_after_it_was_posted_is_not_posted_again(bridge: Bridge) -> None:
+    """After an unknown outcome the engine looks before it sends again."""
+    bridge.helpdesk.misbehave("reset_after", method="POST", path="/messages", times=1)
+    said = bridge.helpdesk.customer_says("cus_1", "How long does delivery take?")
+    await bridge.settled()
+    assert len(bridge.replies(said.conversation_id)) == 1
+    outcomes = await bridge.rows(
+        "SELECT a.outcome FROM attempt a JOIN command c ON c.ref = a.command_ref"
+        " WHERE c.kind = 'reply' ORDER BY a.number"
+    )
+    assert [row.outcome for row in outcomes] == ["unknown", "found"]
+
+
+async def test_a_vendor_that_fails_or_throttles_is_tried_again(bridge: Bridge) -> None:
+    """500 before anything happened, then 429 with Retry-After: the reply arrives once."""
+    bridge.helpdesk.misbehave("error", method="POST", path="/messages", times=1)
+    bridge.helpdesk.misbehave("rate_limit", method="POST", path="/messages", times=1, retry_after=0.1)
+    said = bridge.helpdesk.customer_says("cus_1", "How long does delivery take?")
+    await bridge.settled()
+    assert len(bridge.replies(said.conversation_id)) == 1
+
+
+async def test_our_own_message_coming_back_changes_nothing(bridge: Bridge) -> None:
+    """The echo of a reply neither moves the lease nor opens a turn nor is stored twice."""
+    bridge.helpdesk.customer_says("cus_1", "How long does delivery take?")
+    await bridge.settled()
+    (row,) = await bridge.rows("SELECT lease_holder, lease_epoch FROM conversation")
+    assert (row.lease_holder, row.lease_epoch) == ("ai", 1)
+    stored = await bridge.rows("SELECT author FROM message ORDER BY sent_at")
+    assert [row.author for row in stored] == ["customer", "ai"]
+
+
+async def test_a_poison_event_is_set_aside_and_delays_nobody(bridge: Bridge) -> None:
+    """An event that can't be read is parked with its reason; others are answered."""
+    body = b'{"id": "evt_bad", "type": "message_posted", "conversation": {"id": "con_bad"}}'
+    response = await post_signed(bridge, body)
+    assert response.status_code == 202
+    said = bridge.helpdesk.customer_says("cus_1", "How long does delivery take?")
+    await bridge.settled()
+    assert len(bridge.replies(said.conversation_id)) == 1
+    (parked,) = await bridge.rows("SELECT key, reason, detail FROM inbox WHERE state = 'parked'")
+    assert (parked.key, parked.reason) == ("evt_bad", "unreadable")
+    assert "Malformed" in parked.detail
+
+
+async def post_signed(bridge: Bridge, body: bytes) -> httpx.Response:
+    """Deliver a webhook that carries the shop's signature."""
+    webhook = Webhook(method="POST", url="", query={}, headers={}, body=body)
+    signed = sign(SIGNATURE, webhook, SECRET, at=utc_now())
+    return await bridge.http.post("/hooks/shop", content=body, headers=dict(signed.headers))
