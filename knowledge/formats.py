@@ -90,7 +90,7 @@ def _read_markdown_file(text: str, source: str) -> Read:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 2}" if mark else "front matter"
         what = f"the front matter is no YAML: {getattr(error, 'problem', None) or error}"
-        return [], [Problem(source, where, what, "Put texts that contain a colon in quotes")]
+        return [], [Problem(source, where, what, "Put texts with punctuation in quotes")]
     if not isinstance(values, dict | None):
         cure = "Write 'name: value' lines between the two --- lines"
         return [], [Problem(source, "line 2", "the front matter has no fields", cure)]
@@ -135,7 +135,7 @@ def _finished(
 ) -> Read:
     body, pieces = text
     start, end = fields.validity()
-    language = fields.language(f"{title} {body}")
+    language = fields.language(" ".join((*questions, body)))
     draft = Draft(
         id=fields.text("id") or fallback,
         language=language or "",
@@ -188,7 +188,10 @@ def _csv_pairs(rows: "csv.DictReader[str]", source: str) -> Iterator[Read]:
             elif any(row.values()):
                 yield _read_pair(_with_lists(row), source, where)
     except csv.Error as error:
-        yield [], [Problem(source, f"line {rows.line_num}", f"no CSV: {error}", "Check the double quotes")]
+        yield (
+            [],
+            [Problem(source, f"line {rows.reader.line_num}", f"no CSV: {error}", "Check the double quotes")],
+        )
 
 
 def _with_lists(row: Mapping[str, str]) -> dict[str, Any]:

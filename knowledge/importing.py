@@ -43,9 +43,13 @@ async def import_path(
     """
     drafts, problems = await asyncio.to_thread(read_path, path)
     if problems:
-        places = {(problem.source, problem.where.split(",")[0]) for problem in problems}
-        return ImportReport(failed=len(places), problems=tuple(problems))
+        return ImportReport(failed=len({_article_of(each) for each in problems}), problems=tuple(problems))
     return await _store(connection, drafts, now=now, progress=progress or (lambda _done, _total: None))
+
+
+def _article_of(problem: Problem) -> tuple[str, str]:
+    row = problem.where.split(",")[0]
+    return problem.source, row if row.startswith("line ") else ""
 
 
 async def _store(

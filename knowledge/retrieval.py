@@ -11,6 +11,7 @@ import bm25s
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge.sentences import sentences
 from knowledge.tokens import content
 
 Scores = NDArray[np.float32]
@@ -20,6 +21,8 @@ TEXT_WEIGHT = 1.0
 _K1 = 1.2
 _B = 0.75
 _RERANKED = 8
+# In a knowledge base of a few articles every word looks common; it is judged as if it had this many.
+_FEWEST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ class Hit:
     """A passage that was found: its score, and how well its article and the question cover each other.
 
     `covered` is the share of the customer's words, weighted by rarity, that are among the article's `words`;
-    `answered` the share of the article's closest question (or title) that the customer used.
+    `answered` the share of the article's closest question (or title, or sentence) that the customer used;
+    `matched` the weight of what both use, in units of the rarest word.
     """
 
     revision: IndexedRevision
@@ -68,12 +72,23 @@ class Hit:
     score: float
     covered: float
     answered: float
+    matched: float
     words: frozenset[str]
+
+    @property
+    def fit(self) -> float:
+        """How well question and article cover each other; a factor."""
+        return (0.3 + self.covered) * (0.5 + self.answered)
 
     @property
     def merit(self) -> float:
         """What hits are ranked by: a high score counts for less when the question is only brushed."""
-        return self.score * (0.3 + self.covered) * (0.5 + self.answered)
+        return self.score * self.fit
+
+    @property
+    def strength(self) -> float:
+        """As `merit`, but the same in a small and a large knowledge base."""
+        return self.matched * self.fit
 
 
 class _Field:
@@ -100,8 +115,9 @@ class Rarity:
 
     def __init__(self, vocabularies: Sequence[Iterable[str]]) -> None:
         frequency = Counter(chain.from_iterable(vocabularies))
-        self._weights = {term: log(1 + len(vocabularies) / df) for term, df in frequency.items()}
-        self.most = log(1 + 2 * len(vocabularies))
+        count = max(len(vocabularies), _FEWEST)
+        self._weights = {term: log(1 + count / df) for term, df in frequency.items()}
+        self.most = log(1 + 2 * count)
 
     def weigh(self, terms: Iterable[str]) -> float:
         """The weight of all `terms` together; one that no article has weighs most."""
@@ -163,16 +179,31 @@ class LanguageIndex:
         owner, passage = self._passages[position]
         weigh = self.rarity.weigh
         questions = [frozenset(asked) for asked in self._asked[owner]]
-        closest = max(questions, key=lambda asked: weigh(asked & terms) / (weigh(asked | terms) or 1.0))
+        # Where nobody wrote down what is asked, the sentences stand in for it.
+        statements = _statements(passage) if not self._revisions[owner].questions else ()
+        closest = self._closest([*questions, *statements], terms)
+        said = terms.intersection(self._said[position])
         whole = closest.union(self._said[position], *questions)
         return Hit(
             self._revisions[owner],
             passage,
-            score / self.rarity.most,
+            score,
             covered=weigh(terms & whole) / (weigh(terms) or 1.0),
             answered=weigh(terms & closest) / (weigh(closest) or 1.0),
+            matched=(2 * weigh(terms & closest) + weigh(said)) / self.rarity.most,
             words=whole,
         )
+
+    def _closest(self, candidates: Iterable[frozenset[str]], terms: frozenset[str]) -> frozenset[str]:
+        weigh = self.rarity.weigh
+        return max(candidates, key=lambda known: weigh(known & terms) / (weigh(known | terms) or 1.0))
+
+
+def _statements(passage: IndexedPassage) -> Iterator[frozenset[str]]:
+    if passage.heading:
+        yield frozenset(content(passage.heading))
+    for start, end in sentences(passage.text):
+        yield frozenset(content(passage.text[start:end]))
 
 
 def _descending(scores: Scores) -> Iterator[int]:

@@ -17,13 +17,14 @@ class SmallTalk(StrEnum):
 
 _PHRASES: Mapping[SmallTalk, str] = {
     SmallTalk.GREETING: (
-        r"hi+|hello+|hey+|hiya|howdy|good (?:morning|afternoon|evening|day)|greetings|anyone (?:there|here)|"
-        r"(?:are )?you there|is anyone there|(?:hi|hello|hey) there|"
+        r"(?:hi+|hello+|hey+)(?: there)?|hiya|howdy|greetings|"
+        r"good (?:morning|afternoon|evening|day)|anyone (?:there|here)|"
+        r"(?:are )?you there|is anyone there|"
         r"你好+|您好+|妳好|嗨|哈喽|哈啰|在吗?|在么|在不在|有人吗|有人在吗|亲+|早上好|上午好|中午好|下午好|"
         r"晚上好|早|大家好|主播好"
     ),
     SmallTalk.THANKS: (
-        r"thanks?|thank you|thanks? a lot|thank you (?:so|very) much|many thanks|thx|ty|cheers|"
+        r"thanks?(?: a lot| so much)?|thank you(?: (?:so|very) much)?|many thanks|thx|ty|cheers|"
         r"much appreciated|"
         r"that helps?|that helped|great|perfect|awesome|got it|ok(?:ay)?|alright|"
         r"谢+|谢谢+|谢谢[你您啊了]+|多谢|感谢|非常感谢|太感谢了|辛苦了|麻烦[你您]?了|好的+|好|知道了|明白了?|了解了?|收到|懂了|ok的|嗯+|行"

@@ -1,28 +1,12 @@
-"""Sentences and spans of a text, as offsets."""
+"""The spans of a text that are stored and quoted, as offsets."""
 
-import re
 from collections.abc import Sequence
 
 from knowledge.retrieval import Rarity
+from knowledge.sentences import Span, sentences, trimmed
 from knowledge.tokens import content
 
-Span = tuple[int, int]
-
 SPAN_CHARS = 500
-_SENTENCE = re.compile(r".+?(?:[。！？；]+[”」』）)]*|[.!?]+[\"')]*(?=\s|$)|\n+|$)", re.DOTALL)
-
-
-def trimmed(text: str, span: Span) -> Span:
-    """`span` without white space at its ends."""
-    start, end = span
-    piece = text[start:end]
-    return start + len(piece) - len(piece.lstrip()), end - len(piece) + len(piece.rstrip())
-
-
-def sentences(text: str) -> list[Span]:
-    """Where the sentences of `text` are; white space between them belongs to none."""
-    spans = (trimmed(text, match.span()) for match in _SENTENCE.finditer(text))
-    return [(start, end) for start, end in spans if start < end]
 
 
 def windows(text: str, spans: Sequence[Span], *, limit: int = SPAN_CHARS) -> list[Span]:

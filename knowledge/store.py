@@ -49,6 +49,28 @@ class StoredRevision(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """An article with its newest revision, served or not."""
+
+    id: str
+    language: str
+    title: str
+    revision: int
+    valid_from: datetime | None
+    valid_until: datetime | None
+    withdrawn_at: datetime | None
+
+    def state(self, now: datetime) -> str:
+        """What keeps this revision from being served, if anything does."""
+        if self.withdrawn_at is not None:
+            return "withdrawn"
+        if self.valid_from is not None and self.valid_from > now:
+            return "not yet valid"
+        if self.valid_until is not None and self.valid_until <= now:
+            return "expired"
+        return "served"
+
+
 State = tuple[int, int, datetime | None]
 
 
@@ -68,6 +90,25 @@ async def load_heads(connection: AsyncConnection, ids: Collection[str]) -> dict[
     )
     rows = await connection.execute(newest)
     return {row[0]: Head(row[1], row[2], row[3], row[4] is not None) for row in rows}
+
+
+async def load_articles(connection: AsyncConnection) -> list[Listed]:
+    """Every article, by id."""
+    rows = await connection.execute(
+        select(
+            article.c.id,
+            article.c.language,
+            article.c.title,
+            revision.c.number.label("revision"),
+            revision.c.valid_from,
+            revision.c.valid_until,
+            article.c.withdrawn_at,
+        )
+        .join(revision, revision.c.article_ref == article.c.ref)
+        .ext(distinct_on(article.c.id))
+        .order_by(article.c.id, revision.c.number.desc())
+    )
+    return [msgspec.convert(row, Listed, from_attributes=True) for row in rows]
 
 
 async def add_articles(
