@@ -67,7 +67,7 @@ class Fields:
         """Refuse fields that nobody reads: they are mostly misspelt."""
         for name in self._values.keys() - known:
             near = difflib.get_close_matches(str(name), known, n=1)
-            cure = f"Did you mean {near[0]!r}?"[:-1] if near else f"Known fields: {', '.join(sorted(known))}"
+            cure = f"Perhaps {near[0]!r} is meant" if near else f"Known fields: {', '.join(sorted(known))}"
             self.wrong("unknown field", cure, field=str(name))
 
     def text(self, name: str, *, required: bool = False) -> str | None:
@@ -78,7 +78,7 @@ class Fields:
         if value is not None:
             self.wrong(f"expected text, found {type(value).__name__}", "Put the value in quotes", field=name)
         elif required:
-            self.wrong("missing", f"Give every article a {name}", field=name)
+            self.wrong("missing", f"Fill in the {name}", field=name)
         return None
 
     def texts(self, name: str) -> tuple[str, ...]:

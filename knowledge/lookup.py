@@ -7,8 +7,8 @@ from datetime import datetime
 
 from knowledge.confidence import confidence
 from knowledge.retrieval import Hit, LanguageIndex
+from knowledge.sentences import sentences
 from knowledge.smalltalk import recognise
-from knowledge.spans import sentences
 from knowledge.tokens import content, normalise
 
 _MOST_QUERIES = 6

@@ -82,7 +82,11 @@ async def test_nothing_is_half_imported(shop: Shop) -> None:
     ("name", "content", "expected"),
     [
         ("a.md", "---\nid: [\n---\nText", "a.md: line 2: the front matter is no YAML"),
-        ("a.md", "---\nvalid_til: 2026-01-01\n---\nText", "field 'valid_til': unknown field. Did you mean"),
+        (
+            "a.md",
+            "---\nvalid_til: 2026-01-01\n---\nText",
+            "unknown field. Perhaps 'valid_until' is meant",
+        ),
         ("a.md", "---\nvalid_from: soon\n---\nText", "field 'valid_from': not a date: 'soon'"),
         ("a.md", "---\nvalid_from: 2026-01-01T10:00:00\n---\nText", "a time without an offset"),
         ("a.md", "---\nvalid_from: 2026-02-01\nvalid_until: 2026-01-01\n---\nText", "ends before it starts"),
