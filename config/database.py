@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from sqlalchemy import ColumnElement, Text, and_, cast, literal
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.types import UserDefinedType
@@ -16,6 +17,15 @@ class Xid8(UserDefinedType[str]):
     def get_col_spec(self, **_kw: Any) -> str:
         """The type's name in DDL."""
         return "xid8"
+
+
+def written_between(xid: Any, start: int, end: int) -> ColumnElement[bool]:
+    """Whether a row was last written by a transaction from `start` up to, but without, `end`."""
+    return and_(xid >= _xid8(start), xid < _xid8(end))
+
+
+def _xid8(number: int) -> ColumnElement[str]:
+    return cast(cast(literal(str(number)), Text), Xid8)
 
 
 def _encode(value: Any) -> str:

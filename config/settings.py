@@ -22,17 +22,20 @@ class ConfigError(ValueError):
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class ConnectionSettings(_Frozen):
     """One account at one outside system."""
 
     adapter: str
+    """The adapter that speaks to it, such as `memory` or `chatwoot`."""
     role: Literal["helpdesk", "desk", "crm", "erp"] = "helpdesk"
+    """What it is to us."""
     ai: bool = True
     """Whether our AI answers first here."""
     settings: dict[str, Any] = Field(default_factory=dict, repr=False)
+    """What the adapter asks for: see its README. Secrets as `${NAME}`."""
 
 
 class AnswerSettings(_Frozen):
@@ -41,14 +44,18 @@ class AnswerSettings(_Frozen):
     threshold: float = Field(default=0.5, ge=0, le=1)
     """An answer less sure than this is withheld."""
     time_limit: timedelta = timedelta(seconds=8)
+    """An answer that takes longer has failed."""
     show_sources: bool = True
+    """Whether a line under the answer names the articles it rests on."""
 
 
 class TurnSettings(_Frozen):
     """When a burst of customer messages is over."""
 
     quiet: timedelta = timedelta(milliseconds=600)
+    """How long the customer must be quiet before a burst is answered."""
     quiet_by_channel: dict[str, timedelta] = {"live": timedelta(0), "comment": timedelta(0)}
+    """The same for channels with a pace of their own."""
 
     def quiet_for(self, channel: str) -> timedelta:
         """How long the customer must be quiet before the burst is answered."""
@@ -59,29 +66,40 @@ class VipSettings(_Frozen):
     """Which customers are VIPs: those whose attribute has one of these values."""
 
     attribute: str = "tier"
+    """The customer's attribute to look at."""
     values: frozenset[str] = frozenset({"vip", "gold"})
+    """Its values that mean VIP, in lower case."""
 
 
 class DeliverySettings(_Frozen):
     """How commands are sent."""
 
     concurrency: int = Field(default=32, ge=1)
+    """How many commands a worker sends at once."""
     attempts: int = Field(default=12, ge=1)
+    """After this many tries a command is parked."""
     first_retry: timedelta = timedelta(seconds=0.5)
+    """The pause before the second try; later ones double it, with jitter."""
     longest_retry: timedelta = timedelta(minutes=5)
+    """The pauses grow up to this."""
 
 
 class LaneSettings(_Frozen):
     """How accepted events are worked."""
 
     lanes_per_batch: int = Field(default=64, ge=1, le=128)
+    """How many conversations one transaction works on at most."""
 
 
 class Settings(BaseSettings):
     """Everything a process needs to know."""
 
     model_config = SettingsConfigDict(
-        env_prefix="DESKBRIDGE_", env_nested_delimiter="__", frozen=True, extra="forbid"
+        env_prefix="DESKBRIDGE_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
     )
 
     config: Path | None = None
@@ -89,21 +107,33 @@ class Settings(BaseSettings):
     database_url: str | None = Field(default=None, repr=False)
     """A PostgreSQL of your own; without it an embedded one runs in `data_dir`."""
     redis_url: str | None = Field(default=None, repr=False)
+    """A Redis for processes to share. Nothing uses it yet."""
     data_dir: Path = Path(".deskbridge")
+    """Where the embedded PostgreSQL keeps its data."""
     host: str = "127.0.0.1"
+    """The address to listen on."""
     port: int = Field(default=8080, ge=0, le=65535)
+    """The port to listen on; 0 takes a free one."""
     public_url: str = "http://127.0.0.1:8080"
     """Where people reach the console; links in hand-off packages start with it."""
     body_limit: int = Field(default=1024 * 1024, ge=1024)
     """The largest webhook accepted, in bytes."""
     policies: Path = PACKAGED / "policies"
+    """The directory of policies; in the file, relative to the file."""
     log_level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
     connections: dict[str, ConnectionSettings] = Field(default_factory=dict)
+    """The accounts at outside systems, by your name for each: webhooks come to `/hooks/NAME`."""
     answers: AnswerSettings = AnswerSettings()
+    """How the knowledge answers."""
     turns: TurnSettings = TurnSettings()
+    """When a burst of customer messages is over."""
     vip: VipSettings = VipSettings()
+    """Which customers are VIPs."""
     delivery: DeliverySettings = DeliverySettings()
+    """How commands are sent."""
     lanes: LaneSettings = LaneSettings()
+    """How accepted events are worked."""
 
     @classmethod
     def settings_customise_sources(

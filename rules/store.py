@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, insert, select, text, tuple_
+from sqlalchemy import Select, func, insert, select, text, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import col
 
+from config.database import written_between
 from rules.engine import Fired
 from rules.tables import DecisionRow, Turn
 from rules.turns import History, TurnState
@@ -97,3 +98,18 @@ async def load_openings(
         )
     )
     return {(row.conversation_ref, row.number): row.opened_at for row in rows}
+
+
+def log_queries(start: int, end: int, *, within: Select[tuple[int]] | None) -> dict[str, Select[Any]]:
+    """What the export reads of turns and decisions, by the name of its file; ordered by ref.
+
+    `start` and `end` are watermarks (see `sync.store.log`), `within` gives the conversations to keep to.
+    """
+    found: dict[str, Select[Any]] = {}
+    models: dict[str, Any] = {"turns": Turn, "decisions": DecisionRow}
+    for name, model in models.items():
+        table = model.__table__
+        query = select(*(column for column in table.c if column.name != "xid"))
+        query = query.where(written_between(table.c.xid, start, end)).order_by(table.c.ref)
+        found[name] = query if within is None else query.where(table.c.conversation_ref.in_(within))
+    return found

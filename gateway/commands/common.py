@@ -1,16 +1,21 @@
 """What every command shares."""
 
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import uvloop
 from rich.console import Console
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from config.database import open_engine
 from config.logging import configure_logging
 from config.settings import Settings, load_settings
+from gateway.house import database_url
+from gateway.migrate import require_current
 
 out = Console()
 err = Console(stderr=True)
@@ -30,3 +35,13 @@ def settings_from(config: Path | None) -> Settings:
     settings = load_settings(config)
     configure_logging(settings.log_level, human=sys.stderr.isatty())
     return settings
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """The database alone, for commands that need no adapters; refused unless its schema is the code's."""
+    async with AsyncExitStack() as stack:
+        engine = open_engine(await database_url(settings, stack), name="deskbridge-cli", pool_size=2)
+        stack.push_async_callback(engine.dispose)
+        await require_current(engine)
+        yield engine

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Row, func, insert, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
@@ -201,18 +202,33 @@ async def _save_customers(connection: AsyncConnection, customers: list[CustomerS
         )
         fields = ("ref", *names, "created_at")
         await connection.execute(statement, [{n: getattr(c, n) for n in fields} for c in changed])
-    addresses = [
-        {"customer_ref": c.ref, "connection": connection_, "kind": kind, "value": value}
-        for c in customers
-        for connection_, kind, value in c.identities
-    ]
-    if addresses:
-        await connection.execute(
-            upsert(IdentityRow).on_conflict_do_nothing(
-                index_elements=["connection", "kind", "value", "customer_ref"]
-            ),
-            addresses,
-        )
+    await _save_identities(connection, customers)
+
+
+# A new address changes what is known of its customer: their row is written again, for the log's readers.
+_ADD_IDENTITIES = text("""
+WITH fresh AS (
+    INSERT INTO identity (customer_ref, connection, kind, value)
+    SELECT * FROM unnest(:refs, :connections, :kinds, :values)
+    ON CONFLICT (connection, kind, value, customer_ref) DO NOTHING
+    RETURNING customer_ref
+)
+UPDATE customer SET xid = pg_current_xact_id()
+WHERE ref IN (SELECT customer_ref FROM fresh) AND xid <> pg_current_xact_id()
+""").bindparams(
+    bindparam("refs", type_=ARRAY(BIGINT)),
+    bindparam("connections", type_=ARRAY(TEXT)),
+    bindparam("kinds", type_=ARRAY(TEXT)),
+    bindparam("values", type_=ARRAY(TEXT)),
+)
+
+
+async def _save_identities(connection: AsyncConnection, customers: Iterable[CustomerState]) -> None:
+    rows = [(c.ref, *address) for c in customers for address in c.identities]
+    if rows:
+        names = ("refs", "connections", "kinds", "values")
+        columns = (list(column) for column in zip(*rows, strict=True))
+        await connection.execute(_ADD_IDENTITIES, dict(zip(names, columns, strict=True)))
 
 
 async def _save_conversations(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
