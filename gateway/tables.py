@@ -1,4 +1,4 @@
-"""The tables of the edges: API keys and idempotent requests."""
+"""The tables of the edges: API keys, idempotent requests, and who is logged in at the console."""
 
 from datetime import datetime
 
@@ -32,4 +32,29 @@ class IdempotentRequest(SQLModel, table=True):
     fingerprint: bytes = Field(sa_type=LargeBinary)
     status: int = Field(sa_type=SmallInteger)
     body: bytes = Field(sa_type=LargeBinary)
+    created_at: datetime = Field(sa_type=DateTime(timezone=True), index=True)
+
+
+class ConsoleSession(SQLModel, table=True):
+    """Somebody logged in at the console. The cookie holds 256 random bits; only their SHA-256 is kept."""
+
+    __tablename__ = "console_session"
+
+    digest: bytes = Field(sa_type=LargeBinary, primary_key=True)
+    api_key_ref: int = Field(sa_type=BigInteger, index=True)
+    agent_id: str = Field(sa_type=Text)
+    agent_name: str = Field(sa_type=Text)
     created_at: datetime = Field(sa_type=DateTime(timezone=True))
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True), index=True)
+
+
+class ConsoleTicket(SQLModel, table=True):
+    """A link that logs in once, within minutes. Kept like a session."""
+
+    __tablename__ = "console_ticket"
+
+    digest: bytes = Field(sa_type=LargeBinary, primary_key=True)
+    api_key_ref: int = Field(sa_type=BigInteger)
+    agent_id: str = Field(sa_type=Text)
+    agent_name: str = Field(sa_type=Text)
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True), index=True)

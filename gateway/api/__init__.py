@@ -1,13 +1,44 @@
 """The HTTP API, one module per resource."""
 
 from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
+from gateway.api import conversations, desk
 from gateway.api.health import healthz, metrics, readyz
 
-HANDLERS: list[ControllerRouterHandler] = [healthz, readyz, metrics]
+HANDLERS: list[ControllerRouterHandler] = [
+    healthz,
+    readyz,
+    metrics,
+    conversations.list_conversations,
+    conversations.get_conversation,
+    conversations.get_timeline,
+    conversations.get_customer,
+    desk.list_hand_offs,
+    desk.get_hand_off,
+    desk.claim,
+    desk.reply,
+    desk.resolve,
+    desk.give_back,
+]
 
 
 def openapi_config() -> OpenAPIConfig:
     """The description of the API, generated from the code."""
-    return OpenAPIConfig(title="Deskbridge", version="1", path="/v1/openapi")
+    return OpenAPIConfig(
+        title="Deskbridge",
+        version="1",
+        description="Conversations and hand-offs. Errors are `application/problem+json` (RFC 9457).",
+        path="/v1/openapi",
+        render_plugins=[JsonRenderPlugin(path="/")],
+        components=Components(
+            security_schemes={
+                "key": SecurityScheme(
+                    type="http", scheme="bearer", description="An API key: `deskbridge keys create`."
+                )
+            }
+        ),
+        security=[{"key": []}],
+    )

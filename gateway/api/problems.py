@@ -8,6 +8,8 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.types import ExceptionHandlersMap
 
+from gateway.desk_actions import RefusedError, UnknownHandOffError
+
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
 
@@ -35,7 +37,19 @@ def from_anything(request: Request[Any, Any, Any], error: Exception) -> Response
     return problem(500, "Internal error", "something went wrong here; the log has the details")
 
 
+def from_refusal(_: Request[Any, Any, Any], error: RefusedError) -> Response[bytes]:
+    """What an agent may not do now."""
+    return problem(409, "Not possible now", str(error))
+
+
+def from_unknown(_: Request[Any, Any, Any], error: UnknownHandOffError) -> Response[bytes]:
+    """A hand-off that never was."""
+    return problem(404, "NotFound", str(error))
+
+
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     HTTPException: from_http_exception,
+    RefusedError: from_refusal,
+    UnknownHandOffError: from_unknown,
     Exception: from_anything,
 }

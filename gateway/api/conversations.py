@@ -1,0 +1,146 @@
+"""Conversations, their timelines, and customers: what the bridge knows, to read."""
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import PathParameter, QueryParameter
+from msgspec import Struct
+
+from adapters.model import Channel, Status
+from gateway import timeline
+from gateway.access import Scope
+from gateway.api.auth import require
+from gateway.api.etag import tagged
+from gateway.api.paging import Cursor, Limit, Page, decode, page
+from gateway.house import House
+from gateway.timeline import Entry
+from sync.lease import Holder
+from sync.store import desk, reading
+from sync.store.reading import Wanted
+from sync.views import Conversation, Customer, HandOff
+
+LIST = "/v1/conversations"
+LARGEST_REF = 2**63 - 1
+RefPath = Annotated[int, PathParameter(ge=1, le=LARGEST_REF, description="Our ref of it.")]
+
+
+class FullConversation(Struct, frozen=True, kw_only=True):
+    """A conversation with its customer and its hand-offs, the open one last."""
+
+    conversation: Conversation
+    customer: Customer | None
+    hand_offs: list[HandOff]
+
+
+class FullCustomer(Struct, frozen=True, kw_only=True):
+    """A customer with their latest conversations."""
+
+    customer: Customer
+    conversations: list[Conversation]
+
+
+class Timeline(Struct, frozen=True, kw_only=True):
+    """Everything that happened in a conversation, in order."""
+
+    conversation_ref: int
+    entries: list[Entry]
+
+
+@get(
+    LIST,
+    guards=[require(Scope.READ)],
+    operation_id="listConversations",
+    summary="List conversations",
+    description="Newest first, in an order that never changes: following `next` meets each once.",
+    tags=["Conversations"],
+)
+async def list_conversations(
+    *,
+    house: NamedDependency[House],
+    status: Annotated[Status | None, QueryParameter(description="Only in this status.")] = None,
+    channel: Annotated[Channel | None, QueryParameter(description="Only on this channel.")] = None,
+    connection: Annotated[str | None, QueryParameter(description="Only at this connection.")] = None,
+    lease: Annotated[Holder | None, QueryParameter(description="Only where they may speak now.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[Conversation]:
+    """One page of conversations."""
+    wanted = Wanted(status=status, channel=channel, connection=connection, lease=lease)
+    async with house.engine.connect() as database:
+        found = await reading.newest(database, wanted, before=decode(cursor), most=limit + 1)
+    query = {"status": status, "channel": channel, "connection": connection, "lease": lease}
+    position = found[limit - 1].ref if len(found) > limit else None
+    return page(found, limit=limit, path=LIST, query=query, position=position)
+
+
+@get(
+    "/v1/conversations/{ref:int}",
+    guards=[require(Scope.READ)],
+    operation_id="getConversation",
+    summary="One conversation",
+    description="With its customer, its lease and its hand-offs. Sends an `ETag`.",
+    tags=["Conversations"],
+    responses={200: ResponseSpec(FullConversation, description="The conversation")},
+)
+async def get_conversation(
+    ref: RefPath, house: NamedDependency[House], request: Request[Any, Any, Any]
+) -> Response[bytes]:
+    """One conversation."""
+    async with house.engine.connect() as database:
+        found = await _conversation(database, ref)
+        customer = await reading.customer(database, found.customer_ref) if found.customer_ref else None
+        hand_offs = await desk.hand_offs_of(database, ref)
+    return tagged(request, FullConversation(conversation=found, customer=customer, hand_offs=hand_offs))
+
+
+@get(
+    "/v1/conversations/{ref:int}/timeline",
+    guards=[require(Scope.READ)],
+    operation_id="getTimeline",
+    summary="A conversation's timeline",
+    description=(
+        "Messages, turns with verdict, signals, evidence and citations, decisions with rule, revision and"
+        " inputs, lease changes with their causes, commands with every attempt, and hand-offs: one list."
+    ),
+    tags=["Conversations"],
+    responses={200: ResponseSpec(Timeline, description="The timeline")},
+)
+async def get_timeline(
+    ref: RefPath, house: NamedDependency[House], request: Request[Any, Any, Any]
+) -> Response[bytes]:
+    """A conversation's whole story."""
+    async with house.engine.connect() as database:
+        await _conversation(database, ref)
+        entries = await timeline.tell(database, ref)
+    return tagged(request, Timeline(conversation_ref=ref, entries=entries))
+
+
+@get(
+    "/v1/customers/{ref:int}",
+    guards=[require(Scope.READ)],
+    operation_id="getCustomer",
+    summary="One customer",
+    description="With identities and latest conversations. Sends an `ETag`.",
+    tags=["Customers"],
+    responses={200: ResponseSpec(FullCustomer, description="The customer")},
+)
+async def get_customer(
+    ref: RefPath, house: NamedDependency[House], request: Request[Any, Any, Any]
+) -> Response[bytes]:
+    """One customer."""
+    async with house.engine.connect() as database:
+        customer = await reading.customer(database, ref)
+        if customer is None:
+            raise NotFoundException(detail=f"there is no customer {ref}")
+        conversations = await reading.newest(database, Wanted(customer_ref=ref), before=None, most=50)
+    return tagged(request, FullCustomer(customer=customer, conversations=conversations))
+
+
+async def _conversation(database: Any, ref: int) -> Conversation:
+    found = await reading.conversation(database, ref)
+    if found is None:
+        raise NotFoundException(detail=f"there is no conversation {ref}")
+    return found

@@ -1,0 +1,199 @@
+"""The built-in desk: hand-offs in their queues, and what agents do with them."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import QueryParameter, RequestBody
+from msgspec import Meta, Struct
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.model import Person
+from gateway import desk_actions
+from gateway.access import Scope
+from gateway.api.auth import require
+from gateway.api.conversations import RefPath
+from gateway.api.etag import tagged
+from gateway.api.idempotency import IdempotencyKey, once
+from gateway.api.paging import Cursor, Limit, Page, decode, page
+from gateway.desk import DeskAction
+from gateway.desk_actions import Deed, ReplyText
+from gateway.house import House
+from sync.store import desk
+from sync.views import FullHandOff, HandOff
+
+LIST = "/v1/desk/hand-offs"
+
+
+class StateFilter(StrEnum):
+    """Which hand-offs: `open` ones are offered or claimed."""
+
+    OPEN = "open"
+    OFFERED = "offered"
+    CLAIMED = "claimed"
+    RESOLVED = "resolved"
+    RETURNED = "returned"
+    TAKEN = "taken"
+    ALL = "all"
+
+
+_STATES = {
+    StateFilter.OPEN: desk.OPEN,
+    StateFilter.ALL: ("offered", "claimed", "resolved", "returned", "taken"),
+}
+
+
+class Agent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The person at the desk; the customer's reply carries their name."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=200, examples=["mei"])]
+    name: Annotated[str, Meta(max_length=200, examples=["Mei Lin"])] = ""
+
+
+class Act(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who acts."""
+
+    agent: Agent
+
+
+class Answer(Act, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who replies, and what they say."""
+
+    text: ReplyText
+
+
+@get(
+    LIST,
+    guards=[require(Scope.DESK)],
+    operation_id="listHandOffs",
+    summary="List hand-offs",
+    description="Oldest first. Without `state`, those that are open.",
+    tags=["Desk"],
+)
+async def list_hand_offs(
+    house: NamedDependency[House],
+    wanted: Annotated[
+        StateFilter, QueryParameter(name="state", description="Only in this state.")
+    ] = StateFilter.OPEN,
+    queue: Annotated[str | None, QueryParameter(description="Only in this queue.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Page[HandOff]:
+    """One page of hand-offs."""
+    async with house.engine.connect() as database:
+        found = await desk.hand_offs(
+            database,
+            states=_STATES.get(wanted, (wanted.value,)),
+            queue=queue,
+            after=decode(cursor),
+            most=limit + 1,
+        )
+    position = found[limit - 1].ref if len(found) > limit else None
+    return page(found, limit=limit, path=LIST, query={"state": wanted, "queue": queue}, position=position)
+
+
+@get(
+    "/v1/desk/hand-offs/{ref:int}",
+    guards=[require(Scope.DESK)],
+    operation_id="getHandOff",
+    summary="One hand-off, with its package",
+    description="The package is what a person needs to take over. Sends an `ETag`.",
+    tags=["Desk"],
+    responses={200: ResponseSpec(FullHandOff, description="The hand-off")},
+)
+async def get_hand_off(
+    ref: RefPath, house: NamedDependency[House], request: Request[Any, Any, Any]
+) -> Response[bytes]:
+    """One hand-off."""
+    async with house.engine.connect() as database:
+        found = await desk.hand_off(database, ref)
+    if found is None:
+        raise NotFoundException(detail=f"there is no hand-off {ref}")
+    return tagged(request, found)
+
+
+def _documented(action: DeskAction, summary: str, description: str) -> dict[str, Any]:
+    return {
+        "path": f"{LIST}/{{ref:int}}/{action.value}",
+        "guards": [require(Scope.DESK)],
+        "operation_id": f"{action.value}HandOff",
+        "summary": summary,
+        "description": description,
+        "tags": ["Desk"],
+        "status_code": 200,
+        "responses": {200: ResponseSpec(FullHandOff, description="The hand-off as it is now")},
+    }
+
+
+@post(
+    **_documented(
+        DeskAction.CLAIM, "Claim a hand-off", "From now on this agent speaks; 409 when another one does."
+    )
+)
+async def claim(
+    ref: RefPath,
+    data: RequestBody[Act],
+    house: NamedDependency[House],
+    request: Request[Any, Any, Any],
+    idempotency_key: IdempotencyKey = None,
+) -> Response[bytes]:
+    """Take a hand-off."""
+    return await _act(house, request, idempotency_key, _deed(ref, DeskAction.CLAIM, data))
+
+
+@post(
+    **_documented(
+        DeskAction.REPLY,
+        "Reply to the customer",
+        "The helpdesk shows it as said by this agent, who must have claimed the hand-off.",
+    )
+)
+async def reply(
+    ref: RefPath,
+    data: RequestBody[Answer],
+    house: NamedDependency[House],
+    request: Request[Any, Any, Any],
+    idempotency_key: IdempotencyKey = None,
+) -> Response[bytes]:
+    """Say something to the customer."""
+    return await _act(house, request, idempotency_key, _deed(ref, DeskAction.REPLY, data, data.text))
+
+
+@post(**_documented(DeskAction.RESOLVE, "Resolve the conversation", "Closes it here and at the helpdesk."))
+async def resolve(
+    ref: RefPath,
+    data: RequestBody[Act],
+    house: NamedDependency[House],
+    request: Request[Any, Any, Any],
+    idempotency_key: IdempotencyKey = None,
+) -> Response[bytes]:
+    """Close the conversation."""
+    return await _act(house, request, idempotency_key, _deed(ref, DeskAction.RESOLVE, data))
+
+
+@post(**_documented(DeskAction.RETURN, "Return it to the AI", "The AI answers again from now on."))
+async def give_back(
+    ref: RefPath,
+    data: RequestBody[Act],
+    house: NamedDependency[House],
+    request: Request[Any, Any, Any],
+    idempotency_key: IdempotencyKey = None,
+) -> Response[bytes]:
+    """Give the conversation back to the AI."""
+    return await _act(house, request, idempotency_key, _deed(ref, DeskAction.RETURN, data))
+
+
+def _deed(ref: int, action: DeskAction, data: Act, text: str | None = None) -> Deed:
+    person = Person(id=data.agent.id, name=data.agent.name or data.agent.id)
+    return Deed(hand_off=ref, action=action, agent=person, text=text)
+
+
+async def _act(house: House, request: Request[Any, Any, Any], key: str | None, deed: Deed) -> Response[bytes]:
+    async def work(connection: AsyncConnection) -> bytes:
+        return msgspec.json.encode(await desk_actions.carry_out(house, connection, deed))
+
+    return await once(house, request, key, work)

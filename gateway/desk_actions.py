@@ -1,0 +1,79 @@
+"""What an agent does at the desk, carried out at once: one transaction, the conversation's lane locked."""
+
+import secrets
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.model import DeskActed, Person
+from gateway.desk import DeskAction, refusal
+from gateway.house import House
+from gateway.scene import DESK
+from sync.store import desk, inbox
+from sync.store.inbox import RawEvent, lane_of
+from sync.views import FullHandOff
+
+LONGEST_REPLY = 20_000
+
+ReplyText = Annotated[str, Meta(min_length=1, max_length=LONGEST_REPLY, pattern=r"\S")]
+
+
+class RefusedError(Exception):
+    """The agent may not do this now; the message says why, in words for them."""
+
+
+class UnknownHandOffError(LookupError):
+    """No hand-off has this ref."""
+
+
+class Deed(Struct, frozen=True, kw_only=True):
+    """What an agent wants to do with a hand-off."""
+
+    hand_off: int
+    action: DeskAction
+    agent: Person
+    text: str | None = None
+
+
+async def carry_out(house: House, connection: AsyncConnection, deed: Deed) -> FullHandOff:
+    """Do it, in the caller's transaction; the hand-off as it is then.
+
+    Raises RefusedError or UnknownHandOffError; the caller must roll back then.
+    """
+    found = await desk.hand_off(connection, deed.hand_off)
+    if found is None:
+        raise UnknownHandOffError(f"there is no hand-off {deed.hand_off}")
+    home, now = found.connection, house.clock()
+    acted = DeskActed(
+        conversation_id=found.conversation_id,
+        hand_off=deed.hand_off,
+        action=deed.action.value,
+        agent=deed.agent,
+        occurred_at=now,
+        text=deed.text,
+    )
+    lane = lane_of(home, found.conversation_id)
+    await inbox.lock_lane(connection, lane)
+    event = await desk.record_deed(
+        connection,
+        RawEvent(
+            connection=DESK,
+            key=secrets.token_hex(16),
+            lane=lane,
+            body=msgspec.json.encode(acted),
+            received_at=now,
+        ),
+    )
+    worker = house.lane_worker()
+    stage = await worker.load(connection, [(event, acted)])
+    reason = refusal(stage.scenes[home, found.conversation_id], acted)
+    if reason is not None:
+        raise RefusedError(reason)
+    worked = await worker.apply(connection, [event])
+    for verdict in worked.verdicts:
+        house.metrics.turns.labels(verdict).inc()
+    done = await desk.hand_off(connection, deed.hand_off)
+    assert done is not None
+    return done

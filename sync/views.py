@@ -1,0 +1,171 @@
+"""What others read of two-way state: the shapes of `sync.store.reading` and `sync.store.desk`.
+
+They are also what the HTTP API answers with, so a field here is a promise: add, never rename.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import Struct, field
+
+from adapters.model import Person
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """One address of a customer at a connection."""
+
+    connection: str
+    kind: str
+    value: str
+
+
+class Customer(Struct, frozen=True, kw_only=True):
+    """A person who writes, with all their addresses."""
+
+    ref: int
+    name: str
+    language: str | None
+    attributes: dict[str, Any]
+    created_at: datetime
+    identities: list[Identity] = field(default_factory=list)
+
+
+class Lease(Struct, frozen=True, kw_only=True):
+    """Who may speak now; `epoch` grows with every change."""
+
+    holder: str
+    epoch: int
+    since: datetime
+    person: Person | None = None
+
+
+class LastMessage(Struct, frozen=True, kw_only=True):
+    """What was said last to or by the customer."""
+
+    author: str
+    text: str
+    sent_at: datetime
+
+
+class Conversation(Struct, frozen=True, kw_only=True):
+    """A thread at a connection."""
+
+    ref: int
+    connection: str
+    id: str
+    customer_ref: int | None
+    customer_name: str
+    channel: str
+    status: str
+    tags: list[str]
+    assignee: Person | None
+    subject: str
+    url: str
+    language: str
+    created_at: datetime
+    last_message_at: datetime | None
+    lease: Lease
+    last_message: LastMessage | None = None
+
+
+class HandOff(Struct, frozen=True, kw_only=True):
+    """A conversation offered to people: `offered`, `claimed`, then `resolved`, `returned` or `taken`."""
+
+    ref: int
+    conversation_ref: int
+    state: str
+    to: str
+    queue: str
+    priority: str
+    rule: str
+    decision_ref: int | None
+    agent: Person | None
+    offered_at: datetime
+    claimed_at: datetime | None
+    ended_at: datetime | None
+    connection: str
+    conversation_id: str
+    channel: str
+    language: str
+    customer_name: str
+    goal: str
+
+
+class FullHandOff(HandOff, frozen=True, kw_only=True):
+    """A hand-off with the package that a person takes over with."""
+
+    package: dict[str, Any]
+
+
+class Message(Struct, frozen=True, kw_only=True):
+    """One utterance; `private` ones are seen by agents only."""
+
+    ref: int
+    id: str
+    author: str
+    person: Person | None
+    text: str
+    private: bool
+    attachments: list[Any]
+    origin: str
+    sent_at: datetime
+    seen_at: datetime
+    event_ref: int | None
+    command_ref: int | None
+
+
+class LeaseChange(Struct, frozen=True, kw_only=True):
+    """Who could speak from a moment on, and why that changed."""
+
+    ref: int
+    epoch: int
+    holder: str
+    person: Person | None
+    cause: str
+    event_ref: int | None
+    at: datetime
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """One try at a command, and what came of it."""
+
+    number: int
+    outcome: str
+    status: int | None
+    detail: str
+    started_at: datetime
+    ended_at: datetime
+
+    @property
+    def took(self) -> timedelta:
+        """How long it took."""
+        return self.ended_at - self.started_at
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """One thing to do at a connection, with every try at it."""
+
+    ref: int
+    connection: str
+    kind: str
+    body: dict[str, Any]
+    key: str
+    epoch: int | None
+    turn: int | None
+    decision_ref: int | None
+    event_ref: int | None
+    state: str
+    reason: str | None
+    remote_id: str | None
+    created_at: datetime
+    ready_at: datetime
+    done_at: datetime | None
+    attempts: list[Attempt] = field(default_factory=list)
+
+
+class FirstReply(Struct, frozen=True, kw_only=True):
+    """When a turn's reply was there."""
+
+    conversation_ref: int
+    turn: int
+    at: datetime
