@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 import structlog
@@ -12,8 +12,8 @@ def _render(_logger: Any, _method: str, event: structlog.typing.EventDict) -> by
     return msgspec.json.encode(event, enc_hook=str)
 
 
-def configure_logging(level: str = "INFO", *, human: bool = False) -> None:
-    """Send logs to standard error: as JSON, or coloured for people."""
+def configure_logging(level: str = "INFO", *, human: bool = False, to: BinaryIO | None = None) -> None:
+    """Send logs to standard error, or `to` a file: as JSON, or coloured for people."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -31,7 +31,11 @@ def configure_logging(level: str = "INFO", *, human: bool = False) -> None:
         structlog.configure(
             processors=[*shared, _render],
             wrapper_class=structlog.make_filtering_bound_logger(number),
-            logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+            logger_factory=structlog.BytesLoggerFactory(to or sys.stderr.buffer),
             cache_logger_on_first_use=True,
         )
     logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, force=True)
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(
+            max(number, logging.WARNING)
+        )  # some libraries set a level of their own: bm25s, DEBUG

@@ -24,10 +24,10 @@ _PHRASES: Mapping[SmallTalk, str] = {
         r"晚上好|早|大家好|主播好"
     ),
     SmallTalk.THANKS: (
-        r"thanks?(?: a lot| so much)?|thank you(?: (?:so|very) much)?|many thanks|thx|ty|cheers|"
+        r"thanks(?: a lot| so much)?|thank you(?: (?:so|very) much)?|many thanks|thx|ty|cheers|"
         r"much appreciated|"
         r"that helps?|that helped|great|perfect|awesome|got it|ok(?:ay)?|alright|"
-        r"谢+|谢谢+|谢谢[你您啊了]+|多谢|感谢|非常感谢|太感谢了|辛苦了|麻烦[你您]?了|好的+|好|知道了|明白了?|了解了?|收到|懂了|ok的|嗯+|行"
+        r"谢+[你您啊了]*|多谢|感谢|非常感谢|太感谢了|辛苦了|麻烦[你您]?了|好的+|好|知道了|明白了?|了解了?|收到|懂了|ok的|嗯+|行"
     ),
     SmallTalk.FAREWELL: (
         r"bye+|bye bye|goodbye|good night|see you|see ya|have a (?:nice|good) (?:day|one|evening)|"

@@ -64,3 +64,11 @@ def is_own_status(status: str, at: datetime, ledger: Iterable[Sent]) -> bool:
         sent.kind == "set_status" and sent.text == status and abs(at - sent.created_at) < WINDOW
         for sent in ledger
     )
+
+
+def is_latest_status(status: str, ledger: Iterable[Sent]) -> bool:
+    """Whether `status` is the one that we set last: earlier ones, heard back late, tell nothing new."""
+    latest = max(
+        (sent for sent in ledger if sent.kind == "set_status"), key=lambda sent: sent.ref, default=None
+    )
+    return latest is not None and latest.text == status

@@ -14,7 +14,7 @@ from adapters.model import (
     Person,
     Status,
 )
-from sync.echo import Sent, find_own, is_own_status
+from sync.echo import Sent, find_own, is_latest_status, is_own_status
 from sync.thread import CustomerState, MessageState, Refs, Thread, person_json, person_of
 
 
@@ -151,7 +151,8 @@ def _status(thread: Thread, record: ConversationRecord, at: datetime) -> tuple[M
         return ()
     old = Status(conversation.status)
     own = is_own_status(record.status, at, thread.ledger)
-    if not own or old is Status.UNKNOWN:
+    # A snapshot from before our change may have put the mirror back: the echo puts it right.
+    if not own or old is Status.UNKNOWN or is_latest_status(record.status, thread.ledger):
         conversation.status = record.status
         conversation.dirty = True
     if thread.is_new or own:

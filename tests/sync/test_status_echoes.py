@@ -1,0 +1,58 @@
+"""The mirror's status stays the helpdesk's, though snapshots overtake our own changes."""
+
+from datetime import UTC, datetime, timedelta
+
+from adapters.model import ConversationRecord, Status
+from sync.echo import Sent
+from sync.lease import Holder, Lease
+from sync.mirror import apply_conversation
+from sync.thread import ConversationState, Thread
+
+NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+def set_by_us(ref: int, status: Status) -> Sent:
+    """A command of ours that set a status."""
+    return Sent(
+        ref=ref,
+        conversation_ref=1,
+        kind="set_status",
+        key=f"key-{ref}",
+        created_at=NOW,
+        text=status,
+        private=False,
+        author="system",
+        person=None,
+        remote_id=None,
+        claimed_at=NOW,
+    )
+
+
+def thread(status: Status, *ledger: Sent) -> Thread:
+    """A conversation as the mirror has it."""
+    return Thread(
+        conversation=ConversationState(ref=1, connection="shop", id="con_1", status=status, created_at=NOW),
+        lease=Lease(holder=Holder.NOBODY, epoch=2, since=NOW),
+        ledger=list(ledger),
+    )
+
+
+def hear(of: Thread, status: Status, seconds: int) -> tuple[object, ...]:
+    """The helpdesk tells of a status."""
+    at = NOW + timedelta(seconds=seconds)
+    return apply_conversation(of, ConversationRecord(id="con_1", status=status, updated_at=at), at=at)
+
+
+def test_an_old_snapshot_does_not_outlive_the_echo_of_our_change() -> None:
+    """A message that left before our change still tells the old status; the echo puts it right."""
+    ours = thread(Status.OPEN, set_by_us(10, Status.OPEN))
+    hear(ours, Status.PENDING, 1)
+    assert hear(ours, Status.OPEN, 2) == ()
+    assert ours.conversation.status == Status.OPEN
+
+
+def test_a_late_echo_does_not_undo_a_newer_change_of_ours() -> None:
+    """We opened it, then gave it back: hearing of the opening changes nothing."""
+    ours = thread(Status.PENDING, set_by_us(10, Status.OPEN), set_by_us(11, Status.PENDING))
+    assert hear(ours, Status.OPEN, 1) == ()
+    assert ours.conversation.status == Status.PENDING
