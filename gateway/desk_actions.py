@@ -17,7 +17,10 @@ from sync.views import FullHandOff
 
 LONGEST_REPLY = 20_000
 
-ReplyText = Annotated[str, Meta(min_length=1, max_length=LONGEST_REPLY, pattern=r"\S")]
+ReplyText = Annotated[
+    str,
+    Meta(min_length=1, max_length=LONGEST_REPLY, pattern=r"\S", examples=["Hello, this is Mei. Let me see."]),
+]
 
 
 class RefusedError(Exception):

@@ -14,7 +14,8 @@ from gateway import timeline
 from gateway.access import Scope
 from gateway.api.auth import require
 from gateway.api.etag import tagged
-from gateway.api.paging import Cursor, Limit, Page, decode, page
+from gateway.api.paging import Cursor, Limit, decode, following
+from gateway.api.problems import documented
 from gateway.house import House
 from gateway.timeline import Entry
 from sync.lease import Holder
@@ -25,6 +26,13 @@ from sync.views import Conversation, Customer, HandOff
 LIST = "/v1/conversations"
 LARGEST_REF = 2**63 - 1
 RefPath = Annotated[int, PathParameter(ge=1, le=LARGEST_REF, description="Our ref of it.")]
+
+
+class ConversationPage(Struct, frozen=True, kw_only=True):
+    """One page; `next` is the path of the one after it, `null` on the last."""
+
+    items: list[Conversation]
+    next: str | None
 
 
 class FullConversation(Struct, frozen=True, kw_only=True):
@@ -56,6 +64,7 @@ class Timeline(Struct, frozen=True, kw_only=True):
     summary="List conversations",
     description="Newest first, in an order that never changes: following `next` meets each once.",
     tags=["Conversations"],
+    responses=documented(400),
 )
 async def list_conversations(
     *,
@@ -66,14 +75,15 @@ async def list_conversations(
     lease: Annotated[Holder | None, QueryParameter(description="Only where they may speak now.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> Page[Conversation]:
+) -> ConversationPage:
     """One page of conversations."""
     wanted = Wanted(status=status, channel=channel, connection=connection, lease=lease)
     async with house.engine.connect() as database:
         found = await reading.newest(database, wanted, before=decode(cursor), most=limit + 1)
     query = {"status": status, "channel": channel, "connection": connection, "lease": lease}
     position = found[limit - 1].ref if len(found) > limit else None
-    return page(found, limit=limit, path=LIST, query=query, position=position)
+    link = following(path=LIST, query=query, limit=limit, position=position)
+    return ConversationPage(items=found[:limit], next=link)
 
 
 @get(
@@ -83,7 +93,7 @@ async def list_conversations(
     summary="One conversation",
     description="With its customer, its lease and its hand-offs. Sends an `ETag`.",
     tags=["Conversations"],
-    responses={200: ResponseSpec(FullConversation, description="The conversation")},
+    responses={200: ResponseSpec(FullConversation, description="The conversation"), **documented(400, 404)},
 )
 async def get_conversation(
     ref: RefPath, house: NamedDependency[House], request: Request[Any, Any, Any]
@@ -106,7 +116,7 @@ async def get_conversation(
         " inputs, lease changes with their causes, commands with every attempt, and hand-offs: one list."
     ),
     tags=["Conversations"],
-    responses={200: ResponseSpec(Timeline, description="The timeline")},
+    responses={200: ResponseSpec(Timeline, description="The timeline"), **documented(400, 404)},
 )
 async def get_timeline(
     ref: RefPath, house: NamedDependency[House], request: Request[Any, Any, Any]
@@ -125,7 +135,7 @@ async def get_timeline(
     summary="One customer",
     description="With identities and latest conversations. Sends an `ETag`.",
     tags=["Customers"],
-    responses={200: ResponseSpec(FullCustomer, description="The customer")},
+    responses={200: ResponseSpec(FullCustomer, description="The customer"), **documented(400, 404)},
 )
 async def get_customer(
     ref: RefPath, house: NamedDependency[House], request: Request[Any, Any, Any]

@@ -19,7 +19,8 @@ from gateway.api.auth import require
 from gateway.api.conversations import RefPath
 from gateway.api.etag import tagged
 from gateway.api.idempotency import IdempotencyKey, once
-from gateway.api.paging import Cursor, Limit, Page, decode, page
+from gateway.api.paging import Cursor, Limit, decode, following
+from gateway.api.problems import documented
 from gateway.desk import DeskAction
 from gateway.desk_actions import Deed, ReplyText
 from gateway.house import House
@@ -47,6 +48,13 @@ _STATES = {
 }
 
 
+class HandOffPage(Struct, frozen=True, kw_only=True):
+    """One page; `next` is the path of the one after it, `null` on the last."""
+
+    items: list[HandOff]
+    next: str | None
+
+
 class Agent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The person at the desk; the customer's reply carries their name."""
 
@@ -54,13 +62,13 @@ class Agent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(max_length=200, examples=["Mei Lin"])] = ""
 
 
-class Act(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ActBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who acts."""
 
     agent: Agent
 
 
-class Answer(Act, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReplyBody(ActBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who replies, and what they say."""
 
     text: ReplyText
@@ -73,6 +81,7 @@ class Answer(Act, frozen=True, kw_only=True, forbid_unknown_fields=True):
     summary="List hand-offs",
     description="Oldest first. Without `state`, those that are open.",
     tags=["Desk"],
+    responses=documented(400),
 )
 async def list_hand_offs(
     house: NamedDependency[House],
@@ -82,7 +91,7 @@ async def list_hand_offs(
     queue: Annotated[str | None, QueryParameter(description="Only in this queue.")] = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> Page[HandOff]:
+) -> HandOffPage:
     """One page of hand-offs."""
     async with house.engine.connect() as database:
         found = await desk.hand_offs(
@@ -93,7 +102,9 @@ async def list_hand_offs(
             most=limit + 1,
         )
     position = found[limit - 1].ref if len(found) > limit else None
-    return page(found, limit=limit, path=LIST, query={"state": wanted, "queue": queue}, position=position)
+    query = {"state": wanted.value, "queue": queue}
+    link = following(path=LIST, query=query, limit=limit, position=position)
+    return HandOffPage(items=found[:limit], next=link)
 
 
 @get(
@@ -103,7 +114,7 @@ async def list_hand_offs(
     summary="One hand-off, with its package",
     description="The package is what a person needs to take over. Sends an `ETag`.",
     tags=["Desk"],
-    responses={200: ResponseSpec(FullHandOff, description="The hand-off")},
+    responses={200: ResponseSpec(FullHandOff, description="The hand-off"), **documented(400, 404)},
 )
 async def get_hand_off(
     ref: RefPath, house: NamedDependency[House], request: Request[Any, Any, Any]
@@ -116,7 +127,7 @@ async def get_hand_off(
     return tagged(request, found)
 
 
-def _documented(action: DeskAction, summary: str, description: str) -> dict[str, Any]:
+def _described(action: DeskAction, summary: str, description: str) -> dict[str, Any]:
     return {
         "path": f"{LIST}/{{ref:int}}/{action.value}",
         "guards": [require(Scope.DESK)],
@@ -125,18 +136,21 @@ def _documented(action: DeskAction, summary: str, description: str) -> dict[str,
         "description": description,
         "tags": ["Desk"],
         "status_code": 200,
-        "responses": {200: ResponseSpec(FullHandOff, description="The hand-off as it is now")},
+        "responses": {
+            200: ResponseSpec(FullHandOff, description="The hand-off as it is now"),
+            **documented(400, 404, 409, 422),
+        },
     }
 
 
 @post(
-    **_documented(
+    **_described(
         DeskAction.CLAIM, "Claim a hand-off", "From now on this agent speaks; 409 when another one does."
     )
 )
 async def claim(
     ref: RefPath,
-    data: RequestBody[Act],
+    data: RequestBody[ActBody],
     house: NamedDependency[House],
     request: Request[Any, Any, Any],
     idempotency_key: IdempotencyKey = None,
@@ -146,7 +160,7 @@ async def claim(
 
 
 @post(
-    **_documented(
+    **_described(
         DeskAction.REPLY,
         "Reply to the customer",
         "The helpdesk shows it as said by this agent, who must have claimed the hand-off.",
@@ -154,7 +168,7 @@ async def claim(
 )
 async def reply(
     ref: RefPath,
-    data: RequestBody[Answer],
+    data: RequestBody[ReplyBody],
     house: NamedDependency[House],
     request: Request[Any, Any, Any],
     idempotency_key: IdempotencyKey = None,
@@ -163,10 +177,10 @@ async def reply(
     return await _act(house, request, idempotency_key, _deed(ref, DeskAction.REPLY, data, data.text))
 
 
-@post(**_documented(DeskAction.RESOLVE, "Resolve the conversation", "Closes it here and at the helpdesk."))
+@post(**_described(DeskAction.RESOLVE, "Resolve the conversation", "Closes it here and at the helpdesk."))
 async def resolve(
     ref: RefPath,
-    data: RequestBody[Act],
+    data: RequestBody[ActBody],
     house: NamedDependency[House],
     request: Request[Any, Any, Any],
     idempotency_key: IdempotencyKey = None,
@@ -175,10 +189,10 @@ async def resolve(
     return await _act(house, request, idempotency_key, _deed(ref, DeskAction.RESOLVE, data))
 
 
-@post(**_documented(DeskAction.RETURN, "Return it to the AI", "The AI answers again from now on."))
+@post(**_described(DeskAction.RETURN, "Return it to the AI", "The AI answers again from now on."))
 async def give_back(
     ref: RefPath,
-    data: RequestBody[Act],
+    data: RequestBody[ActBody],
     house: NamedDependency[House],
     request: Request[Any, Any, Any],
     idempotency_key: IdempotencyKey = None,
@@ -187,7 +201,7 @@ async def give_back(
     return await _act(house, request, idempotency_key, _deed(ref, DeskAction.RETURN, data))
 
 
-def _deed(ref: int, action: DeskAction, data: Act, text: str | None = None) -> Deed:
+def _deed(ref: int, action: DeskAction, data: ActBody, text: str | None = None) -> Deed:
     person = Person(id=data.agent.id, name=data.agent.name or data.agent.id)
     return Deed(hand_off=ref, action=action, agent=person, text=text)
 

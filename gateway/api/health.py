@@ -12,13 +12,13 @@ from gateway.house import House
 from sync.store.inbox import oldest_pending
 
 
-@get("/healthz", summary="Whether the process lives", exclude_from_auth=True)
+@get("/healthz", summary="Whether the process lives", security=[{}])
 async def healthz() -> dict[str, str]:
     """Answers as long as the process does."""
     return {"status": "ok"}
 
 
-@get("/readyz", summary="Whether it can take work", exclude_from_auth=True)
+@get("/readyz", summary="Whether it can take work", security=[{}])
 async def readyz(house: NamedDependency[House], state: State) -> Response[bytes] | dict[str, str]:
     """Ready when the database answers and the worker, if there is one here, listens."""
     try:
@@ -31,7 +31,7 @@ async def readyz(house: NamedDependency[House], state: State) -> Response[bytes]
     return {"status": "ready"}
 
 
-@get("/metrics", summary="Prometheus metrics", exclude_from_auth=True)
+@get("/metrics", summary="Prometheus metrics", security=[{}])
 async def metrics(house: NamedDependency[House]) -> Response[bytes]:
     """The series of this process."""
     async with house.engine.connect() as connection:

@@ -2,29 +2,20 @@
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Generic, TypeVar
+from collections.abc import Mapping
+from typing import Annotated
 from urllib.parse import urlencode
 
 import msgspec
 from litestar.exceptions import ClientException
 from litestar.params import QueryParameter
-from msgspec import Struct
 
 MOST = 200
-T = TypeVar("T")
 
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST, description="How many at most on one page.")]
 Cursor = Annotated[
     str | None, QueryParameter(description="Where the page before ended: from its `next` link.")
 ]
-
-
-class Page(Struct, Generic[T], frozen=True, kw_only=True):
-    """One page; `next` is the path of the one after it, `null` on the last."""
-
-    items: list[T]
-    next: str | None
 
 
 def encode(position: int) -> str:
@@ -44,15 +35,9 @@ def decode(cursor: str | None) -> int | None:
     return position
 
 
-def page(
-    items: Sequence[T], *, limit: int, path: str, query: Mapping[str, str | None], position: int | None
-) -> Page[T]:
-    """A page of `items`, which were asked for with one more than `limit`.
-
-    `position` is that of the last item that is shown.
-    """
-    if len(items) <= limit or position is None:
-        return Page(items=list(items), next=None)
+def following(*, path: str, query: Mapping[str, str | None], limit: int, position: int | None) -> str | None:
+    """The path of the next page; `position` is that of this page's last item, `None` on the last page."""
+    if position is None:
+        return None
     kept = {name: value for name, value in query.items() if value is not None}
-    link = urlencode({**kept, "limit": limit, "cursor": encode(position)})
-    return Page(items=list(items[:limit]), next=f"{path}?{link}")
+    return f"{path}?{urlencode({**kept, 'limit': limit, 'cursor': encode(position)})}"

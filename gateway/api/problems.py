@@ -1,17 +1,51 @@
 """Errors as `application/problem+json` (RFC 9457)."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
+from msgspec import Meta, Struct
 
 from gateway.desk_actions import RefusedError, UnknownHandOffError
 
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """What went wrong, in the form of RFC 9457."""
+
+    type: Annotated[str, Meta(examples=["about:blank"])]
+    title: Annotated[str, Meta(examples=["Not possible now"])]
+    status: Annotated[int, Meta(examples=[409])]
+    detail: Annotated[str, Meta(examples=["Mei Lin has claimed it"])]
+
+
+_MEANINGS = {
+    400: "The request can't be understood; `errors` names the fields",
+    401: "No valid API key",
+    403: "The key lacks the scope",
+    404: "No such thing",
+    409: "Not possible now; `detail` says why",
+    422: "The Idempotency-Key was used for another request",
+}
+
+
+def documented(*statuses: int) -> dict[int, ResponseSpec]:
+    """How an operation's problems are described; 401 and 403 are always among them."""
+    return {
+        status: ResponseSpec(
+            Problem,
+            description=_MEANINGS[status],
+            media_type=MEDIA_TYPE,
+            generate_examples=False,
+        )
+        for status in sorted({401, 403, *statuses})
+    }
 
 
 def problem(status: int, title: str, detail: str, **more: Any) -> Response[bytes]:

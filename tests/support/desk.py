@@ -36,7 +36,9 @@ async def api(bridge: Bridge, new_key: NewKey) -> httpx.AsyncClient:
     return bridge.http
 
 
-async def hand_over(bridge: Bridge, customer: str = "cus_1", text: str = "I want a person", **about: Any) -> Any:
+async def hand_over(
+    bridge: Bridge, customer: str = "cus_1", text: str = "I want a person", **about: Any
+) -> Any:
     """A customer asks for a person; the hand-off's row."""
     said = bridge.helpdesk.customer_says(customer, text, **{"name": "Ann"} | about)
     await bridge.settled()
@@ -51,6 +53,4 @@ async def hand_over(bridge: Bridge, customer: str = "cus_1", text: str = "I want
 async def act(api: httpx.AsyncClient, ref: int, action: str, **body: Any) -> httpx.Response:
     """Do something at the desk, as Mei unless told otherwise."""
     headers = {"Idempotency-Key": body.pop("key")} if "key" in body else {}
-    return await api.post(
-        f"/v1/desk/hand-offs/{ref}/{action}", json={"agent": MEI} | body, headers=headers
-    )
+    return await api.post(f"/v1/desk/hand-offs/{ref}/{action}", json={"agent": MEI} | body, headers=headers)

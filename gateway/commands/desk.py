@@ -1,0 +1,177 @@
+"""The commands under `deskbridge desk`: the built-in desk over its HTTP API."""
+
+import secrets
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Group
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from gateway.commands.common import err, out
+
+app = typer.Typer(no_args_is_help=True, help="The built-in desk: take over, answer, hand back.")
+
+Url = Annotated[str, typer.Option("--url", envvar="DESKBRIDGE_URL", help="Where the gateway listens.")]
+ApiKey = Annotated[
+    str, typer.Option("--key", envvar="DESKBRIDGE_API_KEY", help="An API key with the scope desk.")
+]
+Agent = Annotated[str, typer.Option("--agent", envvar="DESKBRIDGE_AGENT", help="Who you are at the desk.")]
+Name = Annotated[
+    str, typer.Option("--name", envvar="DESKBRIDGE_AGENT_NAME", help="The name that customers see.")
+]
+Ref = Annotated[int, typer.Argument(help="The hand-off's ref.")]
+HERE = "http://127.0.0.1:8080"
+TIME_LIMIT = 15.0
+_STYLES = {"urgent": "bold red", "high": "red", "offered": "yellow", "claimed": "cyan"}
+
+
+@app.callback()
+def desk() -> None:
+    """The built-in desk: take over, answer, hand back."""
+
+
+@app.command("list")
+def list_hand_offs(
+    key: ApiKey,
+    url: Url = HERE,
+    state: Annotated[
+        str, typer.Option(help="open, offered, claimed, resolved, returned, taken, all.")
+    ] = "open",
+    queue: Annotated[str | None, typer.Option(help="Only this queue.")] = None,
+) -> None:
+    """Show who waits for a person."""
+    path = "/v1/desk/hand-offs"
+    query: dict[str, str] | None = {"state": state} | ({"queue": queue} if queue else {})
+    table = Table("ref", "state", "queue", "priority", "customer", "wants", "rule", "waits", "agent")
+    while path:
+        page = _call("GET", url, key, path, params=query)
+        for item in page["items"]:
+            table.add_row(*_row(item))
+        path, query = page["next"], None
+    out.print(table if table.row_count else "nobody waits")
+
+
+def _row(item: dict[str, Any]) -> list[str]:
+    agent = item["agent"]["name"] if item["agent"] else ""
+    return [
+        str(item["ref"]),
+        _styled(item["state"]),
+        escape(item["queue"]),
+        _styled(item["priority"]),
+        escape(item["customer_name"]),
+        escape(item["goal"]),
+        escape(item["rule"]),
+        _waited(item),
+        escape(agent),
+    ]
+
+
+def _styled(word: str) -> str:
+    style = _STYLES.get(word)
+    return f"[{style}]{escape(word)}[/]" if style else escape(word)
+
+
+def _waited(item: dict[str, Any]) -> str:
+    end = datetime.fromisoformat(item["claimed_at"] or item["ended_at"] or datetime.now(UTC).isoformat())
+    seconds = int((end - datetime.fromisoformat(item["offered_at"])).total_seconds())
+    minutes, rest = divmod(max(0, seconds), 60)
+    return f"{minutes}m{rest:02d}s"
+
+
+@app.command("show")
+def show(ref: Ref, key: ApiKey, url: Url = HERE) -> None:
+    """Show a hand-off with everything that was said and tried."""
+    _show(_call("GET", url, key, f"/v1/desk/hand-offs/{ref}"))
+
+
+@app.command("claim")
+def claim(ref: Ref, key: ApiKey, agent: Agent, url: Url = HERE, name: Name = "") -> None:
+    """Take it: from now on you speak."""
+    _act(url, key, ref, "claim", agent=agent, name=name)
+
+
+@app.command("reply")
+def reply(
+    ref: Ref,
+    text: Annotated[str, typer.Argument(help="What to tell the customer.")],
+    key: ApiKey,
+    agent: Agent,
+    *,
+    url: Url = HERE,
+    name: Name = "",
+) -> None:
+    """Tell the customer something, under your name."""
+    _act(url, key, ref, "reply", agent=agent, name=name, text=text)
+
+
+@app.command("resolve")
+def resolve(ref: Ref, key: ApiKey, agent: Agent, url: Url = HERE, name: Name = "") -> None:
+    """Close the conversation."""
+    _act(url, key, ref, "resolve", agent=agent, name=name)
+
+
+@app.command("return")
+def give_back(ref: Ref, key: ApiKey, agent: Agent, url: Url = HERE, name: Name = "") -> None:
+    """Give it back to the AI."""
+    _act(url, key, ref, "return", agent=agent, name=name)
+
+
+def _act(
+    url: str, key: str, ref: int, action: str, *, agent: str, name: str, text: str | None = None
+) -> None:
+    body: dict[str, Any] = {"agent": {"id": agent, "name": name}}
+    if text is not None:
+        body["text"] = text
+    done = _call("POST", url, key, f"/v1/desk/hand-offs/{ref}/{action}", json=body)
+    out.print(f"hand-off {ref} is {_styled(done['state'])}", highlight=False)
+
+
+def _call(method: str, url: str, key: str, path: str, **more: Any) -> Any:
+    """Ask the API; a write carries a key of its own, so that a second try does nothing twice."""
+    headers = {"Authorization": f"Bearer {key}"}
+    if method != "GET":
+        headers["Idempotency-Key"] = secrets.token_hex(16)
+    try:
+        transport = httpx.HTTPTransport(retries=2)
+        with httpx.Client(base_url=url, headers=headers, timeout=TIME_LIMIT, transport=transport) as client:
+            answer = client.request(method, path, **more)
+    except httpx.HTTPError as error:
+        _fail(f"{url} can't be reached: {error}")
+    if not answer.is_success:
+        _fail(_reason(answer))
+    return answer.json()
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        return f"{answer.json()['detail']} ({answer.status_code})"
+    except (ValueError, KeyError, TypeError):
+        return f"the gateway answered {answer.status_code}"
+
+
+def _fail(reason: str) -> None:
+    err.print(f"[bold red]error:[/] {escape(reason)}", highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def _show(item: dict[str, Any]) -> None:
+    package = item["package"]
+    customer = package["customer"]
+    title = f"{item['ref']} · {item['queue']} · {item['priority']} · {item['state']}"
+    head = Table.grid(padding=(0, 2))
+    head.add_row("customer", escape(customer["name"]))
+    head.add_row("wants", escape(package["goal"]))
+    head.add_row("where", escape(f"{package['channel']} · {package['language']}"))
+    head.add_row("why", escape(item["rule"]))
+    head.add_row("timeline", escape(package["links"]["timeline"]))
+    out.print(Panel(Group(head), title=escape(title)))
+    for tried in package["tried"]:
+        because = ", ".join(f"{b['signal']} “{b['evidence']}”" for b in tried["because"])
+        out.print(f"[dim]turn {tried['turn']}: {tried['verdict']}[/] {escape(because)}", highlight=False)
+    for line in package["transcript"]:
+        said = escape(f"{line['author']}: {line['text']}")
+        out.print(f"[dim]{said}[/]" if line["private"] else said, highlight=False)
