@@ -1,13 +1,18 @@
 """deskbridge: the command line."""
 
+import socket
 import sys
+from typing import NoReturn
 
 import typer
+from rich.markup import escape
+from sqlalchemy.exc import DBAPIError
 
 from adapters.errors import AdapterError
 from config.settings import ConfigError
-from gateway.commands import database, serving
+from gateway.commands import database, demo, desk, export, keys, knowledge, rules, serving
 from gateway.commands.common import err
+from gateway.export.manifest import ExportRefusedError
 from gateway.migrate import SchemaMismatchError
 from rules.policy import PolicyError
 
@@ -18,13 +23,34 @@ app = typer.Typer(
 )
 app.command()(serving.serve)
 app.command()(serving.worker)
+app.command()(demo.demo)
 app.add_typer(database.app, name="db")
+app.add_typer(desk.app, name="desk")
+app.add_typer(export.app, name="export")
+app.add_typer(keys.app, name="keys")
+app.add_typer(knowledge.app, name="knowledge")
+app.add_typer(rules.app, name="rules")
 
 
 def main() -> None:
     """Run the command; what the operator can mend is told in a line, without a traceback."""
     try:
         app()
-    except (ConfigError, PolicyError, SchemaMismatchError, AdapterError) as error:
-        err.print(f"[bold red]error:[/] {error}", highlight=False)
-        sys.exit(2)
+    except (ConfigError, PolicyError, SchemaMismatchError, AdapterError, ExportRefusedError) as error:
+        _refuse(str(error))
+    except (ConnectionError, socket.gaierror) as error:
+        _refuse_database(error)
+    except DBAPIError as error:
+        if error.statement is not None:
+            raise
+        _refuse_database(error.orig)
+
+
+def _refuse_database(error: BaseException | None) -> NoReturn:
+    cause = getattr(error, "__cause__", None) or error
+    _refuse(f"the database can't be used: {cause}; check DESKBRIDGE_DATABASE_URL")
+
+
+def _refuse(reason: str) -> NoReturn:
+    err.print(f"[bold red]error:[/] {escape(reason)}", highlight=False, soft_wrap=True)
+    sys.exit(2)
