@@ -1,7 +1,7 @@
 """The HTTP face: hooks as plain ASGI, everything else through Litestar."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from litestar import Litestar
@@ -25,6 +25,12 @@ class Gateway:
         self._litestar: Any = litestar
         self.state = state
 
+    @property
+    def startup_error(self) -> Exception | None:
+        """Why it did not start."""
+        error: Exception | None = self.state.get("startup_error")
+        return error
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
         if scope["type"] == "http" and scope["path"].startswith(PREFIX):
@@ -38,12 +44,17 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, with_worker: bool 
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with open_house(settings, clock=clock) as house:
-            await _serve(app.state, house, with_worker=with_worker)
+        async with AsyncExitStack() as stack:
             try:
-                yield
-            finally:
-                await _stop(app.state)
+                house = await stack.enter_async_context(open_house(settings, clock=clock))
+                await _serve(app.state, house, with_worker=with_worker)
+            except Exception as error:
+                # The server only says that starting failed: who started it wants to know why.
+                app.state.failure = error
+                raise
+            stack.push_async_callback(_stop, app.state)
+            app.state.started = True
+            yield
 
     app = Litestar(
         route_handlers=HANDLERS,

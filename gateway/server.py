@@ -1,40 +1,79 @@
-"""Serving: one process, one event loop, Granian in front."""
+"""Serving: one process, one event loop, Uvicorn in front (see docs/decisions/0006)."""
 
 import asyncio
+import contextlib
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-import structlog
-from granian.constants import Interfaces
-from granian.server.embed import Server
+import uvicorn
 
-log = structlog.get_logger()
+GRACE_SECONDS = 5
+
+
+class Server(uvicorn.Server):
+    """Uvicorn inside an event loop of ours, with signals left to us."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Uvicorn would end the process by the signal it got; we end in order."""
+        yield
+
+    def stop(self) -> None:
+        """Take no more requests, finish those under way."""
+        self.should_exit = True
+
+
+def _server(app: Any) -> Server:
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        date_header=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return Server(config)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; `port` 0 takes a free one. Raises OSError when it is taken."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(1024)
+    listener.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    return listener
+
+
+@contextlib.asynccontextmanager
+async def serving(app: Any, listener: socket.socket) -> AsyncIterator[Server]:
+    """Serve `app` while the block runs. Raises what kept the application from starting."""
+    server = _server(app)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        if task.done():
+            await task
+            raise getattr(app, "startup_error", None) or RuntimeError("the application did not start")
+        await asyncio.sleep(0.005)
+    try:
+        yield server
+    finally:
+        server.stop()
+        await task
 
 
 async def serve(app: Any, *, host: str, port: int, ready: Callable[[int], Any] | None = None) -> None:
-    """Serve `app` until SIGTERM or SIGINT; `port` 0 takes a free one. Raises OSError when it is taken."""
-    port = _reserve(host, port)
-    server = Server(
-        app,
-        address=host,
-        port=port,
-        interface=Interfaces.ASGI,
-        log_enabled=False,
-        backlog=1024,
-        websockets=False,
-    )
-    stop = asyncio.create_task(until_signalled())
-    serving = asyncio.create_task(server.serve())
-    if ready is not None:
-        await _until_open(host, port, serving)
-        ready(port)
-    await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
-    stop.cancel()
-    if not serving.done():
-        server.stop()  # type: ignore[no-untyped-call]
-    await serving
+    """Serve `app` until SIGTERM or SIGINT, then finish what is under way."""
+    listener = bind(host, port)
+    async with serving(app, listener):
+        if ready is not None:
+            ready(listener.getsockname()[1])
+        await until_signalled()
 
 
 async def until_signalled() -> None:
@@ -44,22 +83,3 @@ async def until_signalled() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await stop.wait()
-
-
-def _reserve(host: str, port: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, port))
-        free: int = probe.getsockname()[1]
-        return free
-
-
-async def _until_open(host: str, port: int, serving: asyncio.Task[None]) -> None:
-    while not serving.done():
-        try:
-            _, writer = await asyncio.open_connection(host, port)
-        except OSError:
-            await asyncio.sleep(0.02)
-        else:
-            writer.close()
-            return

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from granian.constants import Interfaces
-from granian.server.embed import Server
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from adapters.vendors.memory.server import MemoryHelpdesk
@@ -20,7 +18,7 @@ from config.clock import utc_now
 from config.database import open_engine
 from config.embedded import EmbeddedPostgres
 from config.settings import PACKAGED, ConnectionSettings, DeliverySettings, Settings
-from gateway import migrate
+from gateway import migrate, server
 from gateway.app import create_app
 from gateway.house import House
 from knowledge.importing import ImportReport, import_path
@@ -126,27 +124,5 @@ def free_port() -> int:
 @asynccontextmanager
 async def serving(app: Any, port: int) -> AsyncIterator[None]:
     """Serve an ASGI application on loopback. Raises OSError when it can't."""
-    server = Server(
-        app, address=HOST, port=port, interface=Interfaces.ASGI, log_enabled=False, websockets=False
-    )
-    task = asyncio.create_task(server.serve())
-    try:
-        while not await _is_open(port):
-            if task.done():
-                await task
-                raise OSError(f"nothing could be served on port {port}")
-            await asyncio.sleep(LOOK_AGAIN)
+    async with server.serving(app, server.bind(HOST, port)):
         yield
-    finally:
-        if not task.done():
-            server.stop()  # type: ignore[no-untyped-call]
-        await task
-
-
-async def _is_open(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection(HOST, port)
-    except OSError:
-        return False
-    writer.close()
-    return True

@@ -44,6 +44,7 @@ def lane_of(connection: str, name: str) -> str:
     return f"{connection}/{name}"
 
 
+# One statement, so that the hot path needs one round trip: in autocommit it is a transaction by itself.
 # Deliveries that came before leave no row in `fresh`, so their payload is not stored again.
 _ACCEPT = text("""
 WITH given AS MATERIALIZED (
@@ -60,7 +61,7 @@ WITH given AS MATERIALIZED (
     INSERT INTO payload (inbox_ref, received_at, body)
     SELECT ref, received_at, body FROM given JOIN fresh USING (ref)
 )
-SELECT connection, key FROM fresh
+SELECT connection, key, CASE WHEN row_number() OVER () = 1 THEN pg_notify(:wake, '') END FROM fresh
 """).bindparams(
     bindparam("connections", type_=ARRAY(TEXT)),
     bindparam("keys", type_=ARRAY(TEXT)),
@@ -71,7 +72,6 @@ SELECT connection, key FROM fresh
     bindparam("times", type_=ARRAY(TIMESTAMP(timezone=True))),
     bindparam("bodies", type_=ARRAY(BYTEA)),
 )
-_WAKE = text(f"SELECT pg_notify('{WAKE_LANES}', '')")
 
 
 async def accept(connection: AsyncConnection, events: Sequence[RawEvent]) -> list[bool]:
@@ -87,11 +87,10 @@ async def accept(connection: AsyncConnection, events: Sequence[RawEvent]) -> lis
             "reasons": [event.reason for event in events],
             "times": [event.received_at for event in events],
             "bodies": [event.body for event in events],
+            "wake": WAKE_LANES,
         },
     )
-    fresh = {(row.connection, row.key) for row in rows}
-    if fresh:
-        await connection.execute(_WAKE)
+    fresh = {(row[0], row[1]) for row in rows}
     # A delivery that stands twice in one batch is new once.
     return [_take_out(fresh, (event.connection, event.key)) for event in events]
 

@@ -1,15 +1,12 @@
 """Serve ASGI applications on loopback, and listen to webhooks."""
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from granian.constants import Interfaces
-from granian.server.embed import Server
-
 from adapters.webhook import Webhook
+from gateway import server
 
 AsgiApp = Callable[..., Awaitable[None]]
 
@@ -24,21 +21,9 @@ def free_port() -> int:
 @asynccontextmanager
 async def served(app: AsgiApp) -> AsyncIterator[str]:
     """Serve an ASGI application on loopback; yields its address."""
-    port = free_port()
-    server = Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)
-    running = asyncio.create_task(server.serve())
-    for _ in range(200):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.02)
-        else:
-            writer.close()
-            await writer.wait_closed()
-            break
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
-    await running
+    listener = server.bind("127.0.0.1", 0)
+    async with server.serving(app, listener):
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
 class Listener:

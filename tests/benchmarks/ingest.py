@@ -15,7 +15,7 @@ from gateway.migrate import upgrade
 from tests.benchmarks.load import Tally, drive, post
 from tests.benchmarks.processes import SECRET, configuration, free_port, postgres, process
 
-CONNECTIONS = 64
+CONNECTIONS = 256
 SECONDS = 4.0
 ROUNDS = 3
 PAYLOAD = (

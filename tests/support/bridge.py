@@ -10,14 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
-from granian.constants import Interfaces
-from granian.server.embed import Server
 from sqlalchemy import text
 
 from adapters.vendors.memory.server import MemoryHelpdesk
 from config.clock import utc_now
 from config.database import open_engine
 from config.settings import PACKAGED, Settings
+from gateway import server
 from gateway.app import create_app
 from gateway.house import House
 from knowledge.importing import import_path
@@ -36,22 +35,8 @@ def free_port() -> int:
 @asynccontextmanager
 async def serving(app: Any, port: int) -> AsyncIterator[str]:
     """Serve an ASGI application on loopback."""
-    server = Server(app, address="127.0.0.1", port=port, interface=Interfaces.ASGI, log_enabled=False)
-    task = asyncio.create_task(server.serve())
-    url = f"http://127.0.0.1:{port}"
-    await eventually(lambda: _is_open(port), what=f"a server on {port}")
-    yield url
-    server.stop()
-    await task
-
-
-async def _is_open(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
+    async with server.serving(app, server.bind("127.0.0.1", port)):
+        yield f"http://127.0.0.1:{port}"
 
 
 async def eventually(check: Callable[[], Any | Awaitable[Any]], *, what: str, within: float = 10.0) -> Any:
