@@ -13,6 +13,7 @@ from config.clock import Clock, utc_now
 from config.settings import Settings
 from gateway.api import HANDLERS, openapi_config
 from gateway.api.problems import EXCEPTION_HANDLERS
+from gateway.console import HANDLERS as PAGES
 from gateway.hooks import PREFIX, Hooks, Receive, Scope, Send
 from gateway.house import House, open_house
 from gateway.worker import Worker
@@ -57,7 +58,7 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, with_worker: bool 
             yield
 
     app = Litestar(
-        route_handlers=HANDLERS,
+        route_handlers=[*HANDLERS, *PAGES],
         lifespan=[lifespan],
         dependencies={"house": Provide(_house, sync_to_thread=False)},
         exception_handlers=EXCEPTION_HANDLERS,
