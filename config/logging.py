@@ -1,5 +1,6 @@
 """Structured logs: one JSON object a line, with whatever context is bound."""
 
+import codecs
 import logging
 import sys
 from typing import Any, BinaryIO
@@ -34,8 +35,8 @@ def configure_logging(level: str = "INFO", *, human: bool = False, to: BinaryIO 
             logger_factory=structlog.BytesLoggerFactory(to or sys.stderr.buffer),
             cache_logger_on_first_use=True,
         )
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr, force=True)
+    stream = codecs.getwriter("utf-8")(to) if to else sys.stderr
+    at_least = max(number, logging.WARNING)
+    logging.basicConfig(level=at_least, stream=stream, force=True)
     for handler in logging.getLogger().handlers:
-        handler.setLevel(
-            max(number, logging.WARNING)
-        )  # some libraries set a level of their own: bm25s, DEBUG
+        handler.setLevel(at_least)  # some libraries set a level of their own (bm25s: DEBUG)
