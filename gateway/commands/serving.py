@@ -38,10 +38,11 @@ def serve(
 
 def worker(config: ConfigOption = None) -> None:
     """Work lanes and dispatch commands; start as many as you like, here or elsewhere."""
-    run(_work(settings_from(config)))
+    run(work(settings_from(config)))
 
 
-async def _work(settings: Settings) -> None:
+async def work(settings: Settings) -> None:
+    """Work until the process is asked to stop."""
     async with open_house(settings) as house:
         worker = house.worker()
         stop = asyncio.create_task(until_signalled())

@@ -104,6 +104,12 @@ def overrides() -> dict[str, Any]:
 
 
 @pytest.fixture
+def worker_inside() -> bool:
+    """Whether the gateway works lanes itself; a test that brings its own workers says no."""
+    return True
+
+
+@pytest.fixture
 async def knowledge_url(database_url: str) -> str:
     """A database that holds the demo shop's knowledge."""
     engine = open_engine(database_url, name="tests")
@@ -114,7 +120,9 @@ async def knowledge_url(database_url: str) -> str:
 
 
 @pytest.fixture
-async def bridge(knowledge_url: str, tmp_path: Path, overrides: dict[str, Any]) -> AsyncIterator[Bridge]:
+async def bridge(
+    knowledge_url: str, tmp_path: Path, overrides: dict[str, Any], *, worker_inside: bool
+) -> AsyncIterator[Bridge]:
     """A bridge between the reference helpdesk and the house, all over real HTTP."""
     helpdesk_port, port = free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
@@ -135,7 +143,7 @@ async def bridge(knowledge_url: str, tmp_path: Path, overrides: dict[str, Any]) 
         },
         **{"turns": {"quiet": 0.05}, "delivery": {"first_retry": 0.05}} | overrides,
     )
-    app = create_app(settings)
+    app = create_app(settings, with_worker=worker_inside)
     async with AsyncExitStack() as stack:
         helpdesk_url = await stack.enter_async_context(serving(helpdesk, helpdesk_port))
         await stack.enter_async_context(serving(app, port))

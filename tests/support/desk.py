@@ -12,6 +12,7 @@ from gateway import access
 from gateway.access import Scope
 
 NewKey = Callable[..., Awaitable[str]]
+Visit = Callable[..., Awaitable[httpx.AsyncClient]]
 
 MEI = {"id": "mei", "name": "Mei Lin"}
 OTTO = {"id": "otto", "name": "Otto"}

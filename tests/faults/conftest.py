@@ -1,0 +1,48 @@
+"""Real worker processes that may die at a named point."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from support.bridge import Bridge
+
+ROOT = Path(__file__).parent.parent.parent
+Process = subprocess.Popen[bytes]
+
+
+@pytest.fixture
+def settings_file(bridge: Bridge, tmp_path: Path) -> Path:
+    """The bridge's settings, for a worker in another process."""
+    path = tmp_path / "deskbridge.yaml"
+    tree = bridge.settings.model_dump(mode="json", exclude={"config", "policies"}, exclude_none=True)
+    tree["log_level"] = "ERROR"
+    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def start(settings_file: Path) -> Iterator[Callable[..., Process]]:
+    """Start a worker; given a function, a moment and a number, one that dies there."""
+    started: list[Process] = []
+
+    def begin(target: str = "", moment: str = "", nth: int = 1) -> Process:
+        command = [sys.executable, "-m", "gateway", "worker", "--config", str(settings_file)]
+        if target:
+            script = str(Path(__file__).with_name("dying_worker.py"))
+            command = [sys.executable, script, str(settings_file), target, moment, str(nth)]
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ, stdout=subprocess.DEVNULL)
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+        process.wait(30)
