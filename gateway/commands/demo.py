@@ -11,7 +11,7 @@ from rich.console import Console
 
 from config.logging import configure_logging
 from gateway.commands.common import run
-from gateway.demo.access import console_address, desk_key
+from gateway.demo.access import desk_key, invite
 from gateway.demo.acting import Actor
 from gateway.demo.ground import fresh_ground
 from gateway.demo.play import Customer, load_play
@@ -71,10 +71,14 @@ async def _perform(theatre: Theatre, customers: tuple[Customer, ...], console: C
 
 
 async def _stay(theatre: Theatre, log: Path, console: Console) -> None:
+    invitation = await invite(theatre)
+    rows = {
+        "Read every conversation": invitation.address,
+        "The link works once; later": f"{theatre.url}/console with the key {invitation.key}",
+        "What the gateway logged": log,
+        "Stop": "Ctrl-C",
+    }
     console.print()
-    console.print(
-        f"Read every conversation:  {await console_address(theatre)}", highlight=False, soft_wrap=True
-    )
-    console.print(f"What the gateway logged:  {log}", highlight=False, soft_wrap=True)
-    console.print("Ctrl-C ends the demo.")
+    for name, value in rows.items():
+        console.print(f"{name:<28}{value}", highlight=False, soft_wrap=True)
     await until_signalled()

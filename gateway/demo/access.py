@@ -1,5 +1,7 @@
 """The keys to the house: one for the agent at the desk, one for the person who looks around."""
 
+from msgspec import Struct
+
 from config.clock import utc_now
 from gateway import access
 from gateway.access import Scope
@@ -16,11 +18,20 @@ async def desk_key(theatre: Theatre) -> str:
     return token
 
 
-async def console_address(theatre: Theatre) -> str:
-    """Where one can read each conversation's timeline; logs in once, within ten minutes."""
+class Invitation(Struct, frozen=True, kw_only=True):
+    """Where one can read each conversation's timeline."""
+
+    address: str
+    """Logs in once, within ten minutes."""
+    key: str
+    """Logs in as often as one likes."""
+
+
+async def invite(theatre: Theatre) -> Invitation:
+    """Let somebody look around, and act at the desk."""
     async with theatre.house.engine.begin() as connection:
-        ref, _ = await access.create_key(
+        ref, key = await access.create_key(
             connection, name="the demo's visitor", scopes=[Scope.ADMIN], clock=utc_now
         )
         ticket = await access.create_ticket(connection, key_ref=ref, agent=AGENT, clock=utc_now)
-    return f"{theatre.url}/console/login?ticket={ticket}"
+    return Invitation(address=f"{theatre.url}/console/login?ticket={ticket}", key=key)

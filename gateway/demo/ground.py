@@ -1,7 +1,6 @@
 """The demo's own directory: fresh at every start, and never somebody else's."""
 
 import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,7 +39,7 @@ def _lock(file: int, directory: Path) -> None:
 def _clear(directory: Path) -> None:
     if not directory.exists():
         return
-    if any(os.scandir(directory)) and not (directory / MARK).exists():
+    if any(directory.iterdir()) and not (directory / MARK).exists():
         raise ConfigError(
             f"{directory} holds something that no demo wrote; name an empty place with --data-dir"
         )
