@@ -51,10 +51,9 @@ def create_app(settings: Settings, *, clock: Clock = utc_now, with_worker: bool 
                 await _serve(app.state, house, with_worker=with_worker)
             except Exception as error:
                 # The server only says that starting failed: who started it wants to know why.
-                app.state.failure = error
+                app.state.startup_error = error
                 raise
             stack.push_async_callback(_stop, app.state)
-            app.state.started = True
             yield
 
     app = Litestar(

@@ -7,6 +7,9 @@ import pytest
 
 from gateway import metrics, reference
 from gateway.reference import PAGES
+from rules.condition import ConditionError, compile_condition
+from rules.engine import run_examples
+from rules.policy import parse_policy
 
 DOCS = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -31,6 +34,22 @@ def test_no_series_is_missing() -> None:
     assert names
     page = reference.metrics_page()
     assert [name for name in names if f"`{name}`" not in page] == []
+
+
+def test_the_policy_on_the_page_is_a_good_one() -> None:
+    """It is read without a complaint, and its own examples come out as they say."""
+    (written,) = re.findall(
+        r"```yaml\n(.*?)```", (DOCS / "policies.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    policy = parse_policy(written, file="policies.md")
+    assert [result.passed for result in run_examples(policy)] == [True, True]
+
+
+@pytest.mark.parametrize("refused", ['ai.failed_turns == "3"', 'conversation.channel == "wechat"'])
+def test_what_the_page_calls_refused_is_refused(refused: str) -> None:
+    """Conditions that could never hold."""
+    with pytest.raises(ConditionError):
+        compile_condition(refused)
 
 
 def test_links_between_pages_lead_somewhere() -> None:
