@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import socket
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,10 +17,11 @@ from adapters.vendors.memory.server import MemoryHelpdesk
 from config.clock import utc_now
 from config.database import open_engine
 from config.embedded import EmbeddedPostgres
-from config.settings import PACKAGED, ConnectionSettings, DeliverySettings, Settings
-from gateway import migrate, server
+from config.settings import PACKAGED, ConfigError, ConnectionSettings, DeliverySettings, Settings
+from gateway import migrate
 from gateway.app import create_app
 from gateway.house import House
+from gateway.server import bind, serving
 from knowledge.importing import ImportReport, import_path
 from sync.store import inbox, outbox
 
@@ -73,25 +74,40 @@ class Theatre:
 
 @asynccontextmanager
 async def open_theatre(directory: Path, *, port: int = 0) -> AsyncIterator[Theatre]:
-    """Start everything in `directory`; `port` is the gateway's, 0 takes a free one."""
+    """Start everything in `directory`; `port` is the gateway's, 0 takes a free one.
+
+    Raises ConfigError when the port is taken.
+    """
     token, secret = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+    listener, vendor_listener = _listen(port), _listen(0)
+    url, vendor_url = _url(listener), _url(vendor_listener)
+    account = {"base_url": vendor_url, "token": token, "webhook_secret": secret}
+    helpdesk = MemoryHelpdesk(token=token, webhook_url=f"{url}/hooks/{CONNECTION}", webhook_secret=secret)
     async with AsyncExitStack() as stack:
-        server = await asyncio.to_thread(EmbeddedPostgres, directory / "postgres")
-        stack.callback(server.stop)
-        await migrate.upgrade(server.url())
-        knowledge = await _import_knowledge(server.url())
-        port = port or free_port()
-        url = f"http://{HOST}:{port}"
-        helpdesk = MemoryHelpdesk(token=token, webhook_url=f"{url}/hooks/{CONNECTION}", webhook_secret=secret)
-        desk_port = free_port()
-        account = {"base_url": f"http://{HOST}:{desk_port}", "token": token, "webhook_secret": secret}
-        app = create_app(_settings(directory, server.url(), url, account))
-        await stack.enter_async_context(serving(helpdesk, desk_port))
-        await stack.enter_async_context(serving(app, port))
+        stack.enter_context(closing(listener))
+        stack.enter_context(closing(vendor_listener))
+        postgres = await asyncio.to_thread(EmbeddedPostgres, directory / "postgres")
+        stack.callback(postgres.stop)
+        await migrate.upgrade(postgres.url())
+        knowledge = await _import_knowledge(postgres.url())
+        app = create_app(_settings(directory, postgres.url(), url, account))
+        await stack.enter_async_context(serving(helpdesk, vendor_listener))
+        await stack.enter_async_context(serving(app, listener))
         http = await stack.enter_async_context(
             httpx.AsyncClient(base_url=url, trust_env=False, timeout=httpx.Timeout(10))
         )
         yield Theatre(helpdesk=helpdesk, house=app.state.house, http=http, url=url, knowledge=knowledge)
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return bind(HOST, port)
+    except OSError as error:
+        raise ConfigError(f"port {port} can't be had ({error.strerror}); name another with --port") from error
+
+
+def _url(listener: socket.socket) -> str:
+    return f"http://{HOST}:{listener.getsockname()[1]}"
 
 
 def _settings(directory: Path, database_url: str, url: str, account: dict[str, Any]) -> Settings:
@@ -111,18 +127,3 @@ async def _import_knowledge(url: str) -> ImportReport:
             return await import_path(connection, PACKAGED / "knowledge", now=utc_now())
     finally:
         await engine.dispose()
-
-
-def free_port() -> int:
-    """A loopback port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@asynccontextmanager
-async def serving(app: Any, port: int) -> AsyncIterator[None]:
-    """Serve an ASGI application on loopback. Raises OSError when it can't."""
-    async with server.serving(app, server.bind(HOST, port)):
-        yield
