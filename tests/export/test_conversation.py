@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from sqlalchemy import text
 from support.bridge import Bridge
 from support.log import Log
 
 from gateway.export.verifying import verify
+from sync.store.log import LOGGED
 
 WROTE = (
     "Do you sell submarines?",
@@ -57,6 +59,34 @@ async def test_the_log_tells_the_whole_conversation(bridge: Bridge, tmp_path: Pa
     assert customer["ref"] == conversation["customer_ref"]
     assert {"connection": "shop", "kind": "email", "value": "ann@example.com"} in customer["identities"]
     assert verify(log.directory, log.manifest) == []
+
+
+_WATCHED = """
+CREATE TRIGGER watched BEFORE UPDATE ON {table} FOR EACH ROW
+WHEN (NEW.xid IS DISTINCT FROM pg_current_xact_id()) EXECUTE FUNCTION complain()
+"""
+
+
+async def test_every_change_carries_its_transaction(bridge: Bridge, tmp_path: Path) -> None:
+    """An update that kept the old number would never be exported: the database itself watches here."""
+    async with bridge.house.engine.begin() as connection:
+        await connection.execute(
+            text(
+                "CREATE FUNCTION complain() RETURNS trigger LANGUAGE plpgsql AS"
+                " $$BEGIN RAISE 'an update of % keeps its xid', TG_TABLE_NAME; END$$"
+            )
+        )
+        for table in LOGGED:
+            await connection.execute(text(_WATCHED.format(table=table)))
+    log = Log(engine=bridge.house.engine, directory=tmp_path / "log")
+    conversation = await _hand_over(bridge)
+    bridge.helpdesk.set_status(conversation, "resolved")
+    bridge.helpdesk.customer_says("cus_1", "How long does delivery take?", conversation_id=conversation)
+    await bridge.settled()
+    await log.export()
+    assert [row.detail for row in await bridge.rows("SELECT detail FROM inbox WHERE state = 'parked'")] == []
+    assert log.rows("conversations")[0]["lease_holder"] == "ai"
+    assert log.rows("turns")[-1]["answer"]["state"] == "sent"
 
 
 async def test_an_answer_carries_its_citations(bridge: Bridge, tmp_path: Path) -> None:
