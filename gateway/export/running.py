@@ -49,6 +49,18 @@ async def export(
 
     Raises ExportRefusedError, leaving the directory as it was.
     """
+    try:
+        return await _export(engine, terms, clock, watch)
+    except ConnectionError:
+        raise
+    except OSError as error:
+        raise ExportRefusedError(
+            f"{terms.directory}: can't be written ({error.strerror}); free the way or name another directory,"
+            " then run it again"
+        ) from error
+
+
+async def _export(engine: AsyncEngine, terms: Terms, clock: Clock, watch: Watch | None) -> Run | None:
     terms.directory.mkdir(parents=True, exist_ok=True)
     with _alone(terms.directory):
         known = manifests.load(terms.directory)

@@ -46,6 +46,14 @@ def test_another_databases_log_is_refused(
     assert "export into an empty directory" in refused("export", "--out", log, database=url)
 
 
+def test_a_place_that_cannot_be_written_is_told(
+    refused: Callable[..., str], url: str, tmp_path: Path
+) -> None:
+    """A file is in the way."""
+    (tmp_path / "file").touch()
+    assert "can't be written" in refused("export", "--out", tmp_path / "file" / "log", database=url)
+
+
 def test_a_directory_without_a_log_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     """There is nothing to verify."""
     assert "there is no manifest.json here" in refused("export", "verify", tmp_path)
