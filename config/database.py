@@ -44,6 +44,8 @@ def open_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=5,
+        # The connection used last has its statements prepared and its caches warm.
+        pool_use_lifo=True,
         json_serializer=_encode,
         json_deserializer=msgspec.json.decode,
         connect_args={

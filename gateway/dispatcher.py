@@ -28,6 +28,7 @@ from sync.store.outbox import Claimed, Finished
 
 log = structlog.get_logger()
 SKIPPED_RETRY = timedelta(milliseconds=20)
+WHILE_BUSY = timedelta(milliseconds=100)
 LONGEST_SLEEP = timedelta(seconds=5)
 RECOVER_EVERY = timedelta(seconds=1)
 FIND_SLACK = timedelta(minutes=1)
@@ -97,7 +98,9 @@ class Dispatcher:
             claimed, superseded = await outbox.claim(
                 connection, worker=self.worker, most=slots, paused=list(self._paused), now=now
             )
-            due = await outbox.next_due(connection, worker=self.worker, paused=list(self._paused))
+            due: datetime | None = now + WHILE_BUSY
+            if not claimed:
+                due = await outbox.next_due(connection, worker=self.worker, paused=list(self._paused))
         if recovered:
             log.warning("commands_recovered", commands=recovered)
         self._metrics.superseded.inc(superseded)

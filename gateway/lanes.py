@@ -21,7 +21,7 @@ from gateway import acts, package
 from gateway.scene import INSIDE, Occasion, Policies, Scene, Stage
 from gateway.wiring import Event as Change
 from gateway.wiring import Tick, advance
-from sync.store import inbox, threads
+from sync.store import inbox, loading, threads
 from sync.store.inbox import Event
 from sync.thread import HandOffState
 
@@ -172,13 +172,12 @@ class LaneWorker:
             new_key=self._new_key,
         )
         pairs = [(home_of(event), change) for event, change in changes]
-        found = await threads.load(connection, dict.fromkeys(a for p in pairs for a in _addresses(*p)))
-        stage.customers = await threads.load_customers_by_id(
-            connection, dict.fromkeys(a for p in pairs for a in _customer_addresses(*p))
+        found = await loading.load(connection, dict.fromkeys(a for p in pairs for a in _addresses(*p)))
+        stage.customers = await loading.load_customers(
+            connection, dict.fromkeys(a for p in pairs for a in _customer_addresses(*p)), found.values()
         )
         refs = [thread.ref for thread in found.values()]
-        histories = await rules_store.load_histories(connection, refs)
-        fired = await rules_store.load_fired(connection, refs)
+        histories, fired = await rules_store.load_pasts(connection, refs)
         stage.scenes = {
             address: Scene(thread=thread, history=histories[thread.ref], fired=fired.get(thread.ref, []))
             for address, thread in found.items()
@@ -191,14 +190,14 @@ class LaneWorker:
     ) -> None:
         posted = [(home, c) for home, c in pairs if isinstance(c, MessagePosted)]
         existing = [stage.scenes[a].thread for a in _known(stage, posted)]
-        await threads.load_known_messages(connection, existing, [c.message.id for _, c in posted])
+        await loading.load_known_messages(connection, existing, [c.message.id for _, c in posted])
         ours = [
             (home, c)
             for home, c in pairs
             if isinstance(c, model.ConversationChanged)
             or (isinstance(c, MessagePosted) and c.message.author is not Author.CUSTOMER)
         ]
-        await threads.load_ledger(connection, [stage.scenes[a].thread for a in _known(stage, ours)])
+        await loading.load_ledger(connection, [stage.scenes[a].thread for a in _known(stage, ours)])
 
     async def _pack(self, connection: AsyncConnection, stage: Stage) -> None:
         """Give each new hand-off its package, and the helpdesk its note."""

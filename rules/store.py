@@ -18,48 +18,27 @@ from rules.tables import DecisionRow, Turn
 from rules.turns import History, TurnState
 
 TURNS_REMEMBERED = 12
-_LATEST = text("""
-SELECT t.* FROM unnest(:refs) AS c(ref)
-CROSS JOIN LATERAL (
-    SELECT * FROM turn WHERE conversation_ref = c.ref ORDER BY number DESC LIMIT :most
-) t
-ORDER BY t.conversation_ref, t.number
+_PASTS = text("""
+SELECT c.ref,
+  (SELECT jsonb_agg(t ORDER BY t.number) FROM (
+      SELECT * FROM turn WHERE conversation_ref = c.ref ORDER BY number DESC LIMIT :most) t) AS turns,
+  (SELECT jsonb_agg(jsonb_build_array(d.policy, d.rule, coalesce(d.turn, 0), d.epoch))
+      FROM decision d WHERE d.conversation_ref = c.ref) AS fired
+FROM unnest(:refs) AS c(ref)
 """).bindparams(bindparam("refs", type_=ARRAY(BIGINT)))
 
 
-async def load_histories(connection: AsyncConnection, refs: Iterable[int]) -> dict[int, History]:
-    """The latest turns of these conversations; one (perhaps empty) history each."""
+async def load_pasts(
+    connection: AsyncConnection, refs: Iterable[int]
+) -> tuple[dict[int, History], dict[int, list[Fired]]]:
+    """The latest turns of these conversations, and which rules have acted in them."""
     histories = {ref: History(conversation_ref=ref) for ref in refs}
-    if histories:
-        rows = await connection.execute(_LATEST, {"refs": list(histories), "most": TURNS_REMEMBERED})
-        names = [name for name in TurnState.__struct_fields__ if name != "dirty"]
-        for row in rows:
-            histories[row.conversation_ref].turns.append(
-                TurnState(**{name: getattr(row, name) for name in names})
-            )
-    return histories
-
-
-async def load_fired(connection: AsyncConnection, refs: Iterable[int]) -> dict[int, list[Fired]]:
-    """Which rules have acted in these conversations."""
-    wanted = list(refs)
-    if not wanted:
-        return {}
-    rows = await connection.execute(
-        select(
-            col(DecisionRow.conversation_ref),
-            col(DecisionRow.policy),
-            col(DecisionRow.rule),
-            col(DecisionRow.turn),
-            col(DecisionRow.epoch),
-        ).where(col(DecisionRow.conversation_ref).in_(wanted))
-    )
     fired: dict[int, list[Fired]] = {}
-    for row in rows:
-        fired.setdefault(row.conversation_ref, []).append(
-            Fired(policy=row.policy, rule=row.rule, turn=row.turn or 0, epoch=row.epoch)
-        )
-    return fired
+    if histories:
+        for row in await connection.execute(_PASTS, {"refs": list(histories), "most": TURNS_REMEMBERED}):
+            histories[row.ref].turns = msgspec.convert(row.turns or [], list[TurnState])
+            fired[row.ref] = [Fired(*values) for values in row.fired or []]
+    return histories, fired
 
 
 async def save_turns(connection: AsyncConnection, histories: Iterable[History]) -> None:

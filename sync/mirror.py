@@ -186,5 +186,5 @@ def apply_customer(customer: CustomerState, record: CustomerRecord, *, connectio
         customer.dirty = True
     for identity in record.identities:
         address = (connection, str(identity.kind), identity.value)
-        if address not in customer.identities:
+        if address not in customer.known and address not in customer.identities:
             customer.identities.append(address)

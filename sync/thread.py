@@ -32,8 +32,10 @@ class CustomerState(Struct, kw_only=True):
     vendor_updated_at: datetime | None = None
     created_at: datetime
     dirty: bool = False
+    known: set[tuple[str, str, str]] = field(default_factory=set)
+    """Stored addresses: connection, kind, value."""
     identities: list[tuple[str, str, str]] = field(default_factory=list)
-    """New addresses: connection, kind, value."""
+    """New addresses."""
 
 
 class ConversationState(Struct, kw_only=True):

@@ -20,7 +20,7 @@ from rules.engine import Fired
 from rules.policy import HandOff
 from rules.turns import TurnState
 from rules.verdict import AnswerState
-from sync.store import threads
+from sync.store import loading
 
 COUNTED = {"deskbridge_webhooks_total": "webhooks", "deskbridge_attempts_total": "attempts"}
 
@@ -113,9 +113,8 @@ async def make_report(theatre: Theatre, cast: Sequence[tuple[Customer, Actor]], 
 async def _tales(theatre: Theatre) -> dict[str, Tale]:
     async with theatre.house.engine.connect() as connection:
         addresses = [(CONNECTION, name) for name in theatre.helpdesk.state.conversations]
-        refs = {thread.ref: name for (_, name), thread in (await threads.load(connection, addresses)).items()}
-        histories = await rules_store.load_histories(connection, refs)
-        fired = await rules_store.load_fired(connection, refs)
+        refs = {thread.ref: name for (_, name), thread in (await loading.load(connection, addresses)).items()}
+        histories, fired = await rules_store.load_pasts(connection, refs)
     return {
         name: Tale(turns=tuple(histories[ref].turns), fired=tuple(fired.get(ref, ())))
         for ref, name in refs.items()

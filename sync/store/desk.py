@@ -55,6 +55,24 @@ async def most_urgent(connection: AsyncConnection, *, most: int) -> list[HandOff
     return _hand_offs((await connection.execute(_WAITING, {"most": most})).mappings())
 
 
+async def count_by_rule(connection: AsyncConnection, *, most: int) -> dict[str, int]:
+    """How many of the latest hand-offs each rule has made."""
+    rows = await connection.execute(
+        text("""
+        SELECT rule, count(*) AS n FROM (SELECT rule FROM hand_off ORDER BY ref DESC LIMIT :most) latest
+        GROUP BY rule
+        """),
+        {"most": most},
+    )
+    return {row.rule: row.n for row in rows}
+
+
+async def count_offered(connection: AsyncConnection) -> int:
+    """How many hand-offs nobody has claimed yet."""
+    counted = await connection.scalar(text("SELECT count(*) FROM hand_off WHERE state = 'offered'"))
+    return int(counted or 0)
+
+
 async def hand_offs_of(connection: AsyncConnection, conversation_ref: int) -> list[HandOff]:
     """All hand-offs of a conversation, oldest first."""
     return _hand_offs((await connection.execute(_OF, {"of": conversation_ref})).mappings())

@@ -167,16 +167,15 @@ async def _all(connection: AsyncConnection, query: str, of: int, kind: type[Any]
     return [msgspec.convert(dict(row), kind) for row in rows.mappings()]
 
 
-async def count_hand_offs(connection: AsyncConnection) -> dict[str, int]:
-    """How many hand-offs each rule has made."""
-    rows = await connection.execute(text("SELECT rule, count(*) AS n FROM hand_off GROUP BY rule"))
-    return {row.rule: row.n for row in rows}
-
-
-async def count_leases(connection: AsyncConnection) -> dict[str, int]:
-    """How many conversations each holder has."""
+async def count_leases(connection: AsyncConnection, *, most: int) -> dict[str, int]:
+    """How many of the latest conversations each holder has."""
     rows = await connection.execute(
-        text("SELECT lease_holder, count(*) AS n FROM conversation GROUP BY lease_holder")
+        text("""
+        SELECT lease_holder, count(*) AS n
+        FROM (SELECT lease_holder FROM conversation ORDER BY ref DESC LIMIT :most) latest
+        GROUP BY lease_holder
+        """),
+        {"most": most},
     )
     return {row.lease_holder: row.n for row in rows}
 

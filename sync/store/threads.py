@@ -4,15 +4,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, func, insert, select, text, tuple_, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import col
 
-from sync.echo import WINDOW, Sent
-from sync.lease import Holder, Lease
 from sync.tables import (
     CommandRow,
     Conversation,
@@ -24,13 +22,10 @@ from sync.tables import (
     ref_block,
 )
 from sync.thread import (
-    ConversationState,
     CustomerState,
-    HandOffState,
     Refs,
     Thread,
     person_json,
-    person_of,
 )
 
 WAKE_DISPATCHERS = "deskbridge_outbox"
@@ -41,134 +36,6 @@ Address = tuple[str, str]
 async def next_refs(connection: AsyncConnection) -> Refs:
     """A block of refs, larger than all that were handed out before."""
     return Refs(await connection.scalar(select(ref_block.next_value())) or 0)
-
-
-async def load(connection: AsyncConnection, addresses: Iterable[Address]) -> dict[Address, Thread]:
-    """The conversations among `addresses` that exist, with customer, lease and open hand-off."""
-    wanted = list(addresses)
-    if not wanted:
-        return {}
-    table: Any = Conversation.__table__  # type: ignore[attr-defined]
-    rows = await connection.execute(select(table).where(tuple_(table.c.connection, table.c.id).in_(wanted)))
-    threads = {(row.connection, row.id): _thread(row) for row in rows}
-    by_ref = {thread.ref: thread for thread in threads.values()}
-    await _load_customers(connection, by_ref)
-    await _load_hand_offs(connection, by_ref)
-    return threads
-
-
-def _thread(row: Row[Any]) -> Thread:
-    return Thread(
-        conversation=ConversationState(
-            **{name: getattr(row, name) for name in ConversationState.__struct_fields__ if name != "dirty"}
-        ),
-        lease=Lease(
-            holder=Holder(row.lease_holder),
-            epoch=row.lease_epoch,
-            since=row.lease_since,
-            person=person_of(row.lease_person),
-        ),
-    )
-
-
-async def _load_customers(connection: AsyncConnection, threads: dict[int, Thread]) -> None:
-    refs = {t.conversation.customer_ref for t in threads.values() if t.conversation.customer_ref}
-    if not refs:
-        return
-    rows = await connection.execute(select(Customer.__table__).where(col(Customer.ref).in_(refs)))  # type: ignore[attr-defined]
-    customers = {row.ref: _customer(row) for row in rows}
-    for thread in threads.values():
-        if thread.conversation.customer_ref:
-            thread.customer = customers.get(thread.conversation.customer_ref)
-
-
-def _customer(row: Row[Any]) -> CustomerState:
-    return CustomerState(
-        ref=row.ref,
-        name=row.name,
-        language=row.language,
-        attributes=row.attributes,
-        vendor_updated_at=row.vendor_updated_at,
-        created_at=row.created_at,
-    )
-
-
-async def _load_hand_offs(connection: AsyncConnection, threads: dict[int, Thread]) -> None:
-    rows = await connection.execute(
-        select(HandOff.__table__).where(  # type: ignore[attr-defined]
-            col(HandOff.conversation_ref).in_(list(threads)),
-            col(HandOff.state).in_(["offered", "claimed"]),
-        )
-    )
-    for row in rows:
-        threads[row.conversation_ref].hand_off = HandOffState(
-            **{name: getattr(row, name) for name in HandOffState.__struct_fields__ if name != "dirty"}
-        )
-
-
-async def load_customers_by_id(
-    connection: AsyncConnection, addresses: Iterable[Address]
-) -> dict[Address, CustomerState]:
-    """The customers among `addresses` (vendor ids) that exist."""
-    wanted = list(addresses)
-    if not wanted:
-        return {}
-    customer: Any = Customer.__table__  # type: ignore[attr-defined]
-    identity: Any = IdentityRow.__table__  # type: ignore[attr-defined]
-    rows = await connection.execute(
-        select(customer, identity.c.connection, identity.c.value)
-        .join(identity, identity.c.customer_ref == customer.c.ref)
-        .where(identity.c.kind == "vendor", tuple_(identity.c.connection, identity.c.value).in_(wanted))
-    )
-    found: dict[int, CustomerState] = {}
-    return {(row.connection, row.value): found.setdefault(row.ref, _customer(row)) for row in rows}
-
-
-async def load_known_messages(
-    connection: AsyncConnection, threads: Iterable[Thread], ids: Iterable[str]
-) -> None:
-    """Tell each thread which of these messages it has already, with their texts."""
-    by_ref = {thread.ref: thread for thread in threads}
-    wanted = list(ids)
-    if not by_ref or not wanted:
-        return
-    rows = await connection.execute(
-        select(col(Message.conversation_ref), col(Message.id), col(Message.text)).where(
-            col(Message.conversation_ref).in_(list(by_ref)), col(Message.id).in_(wanted)
-        )
-    )
-    for row in rows:
-        by_ref[row.conversation_ref].known_messages[row.id] = row.text
-
-
-async def load_ledger(connection: AsyncConnection, threads: Iterable[Thread]) -> None:
-    """Give each thread the commands that may come back to it as echoes."""
-    by_ref = {thread.ref: thread for thread in threads}
-    if not by_ref:
-        return
-    rows = await connection.execute(
-        select(CommandRow.__table__).where(  # type: ignore[attr-defined]
-            col(CommandRow.conversation_ref).in_(list(by_ref)),
-            col(CommandRow.kind).in_(["reply", "note", "set_status"]),
-            col(CommandRow.created_at) > func.now() - WINDOW,
-        )
-    )
-    for row in rows:
-        by_ref[row.conversation_ref].ledger.append(
-            Sent(
-                ref=row.ref,
-                conversation_ref=row.conversation_ref,
-                kind=row.kind,
-                key=row.key,
-                created_at=row.created_at,
-                text=row.body.get("text") or row.body.get("status", ""),
-                private=row.kind == "note",
-                author="system" if row.kind == "note" else row.body.get("author", "system"),
-                person=person_of(row.body.get("person")),
-                remote_id=row.remote_id,
-                claimed_at=row.claimed_at,
-            )
-        )
 
 
 async def save(
