@@ -12,7 +12,10 @@ from rules.views import Decision, Turn
 
 _TURNS = text("SELECT * FROM turn WHERE conversation_ref = :of ORDER BY number")
 _DECISIONS = text("SELECT * FROM decision WHERE conversation_ref = :of ORDER BY ref")
-_VERDICTS = text("SELECT verdict, count(*) AS n FROM turn GROUP BY verdict")
+_VERDICTS = text("""
+SELECT verdict, count(*) AS n FROM (SELECT verdict FROM turn ORDER BY ref DESC LIMIT :most) latest
+GROUP BY verdict
+""")
 _FAILED = text("""
 SELECT conversation_ref, count(*) AS n FROM turn
 WHERE conversation_ref = ANY(:refs) AND verdict = 'unresolved' GROUP BY conversation_ref
@@ -31,9 +34,9 @@ async def decisions_of(connection: AsyncConnection, conversation_ref: int) -> li
     return [msgspec.convert(dict(row), Decision) for row in rows.mappings()]
 
 
-async def count_verdicts(connection: AsyncConnection) -> dict[str, int]:
-    """How many turns have which verdict."""
-    rows = await connection.execute(_VERDICTS)
+async def count_verdicts(connection: AsyncConnection, *, most: int) -> dict[str, int]:
+    """How many of the latest turns have which verdict."""
+    rows = await connection.execute(_VERDICTS, {"most": most})
     return {row.verdict: row.n for row in rows}
 
 

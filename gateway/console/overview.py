@@ -18,11 +18,13 @@ from gateway.console.sessions import Visitor, visitors
 from gateway.house import House
 from rules import reading as rules_reading
 from sync.lease import Holder
-from sync.store import reading
+from sync.store import desk, reading
 from sync.store.reading import Wanted
 
 ON_A_PAGE = 40
 REPLIES_MEASURED = 2000
+COUNTED = 20_000
+"""The charts count the latest so many: a page that follows along must stay cheap."""
 HOLDERS = tuple(holder.value for holder in Holder)
 
 
@@ -75,11 +77,13 @@ async def _numbers(database: AsyncConnection) -> dict[str, Any]:
         for reply in replies
         if (reply.conversation_ref, reply.turn) in openings
     ]
-    verdicts = await rules_reading.count_verdicts(database)
+    verdicts = await rules_reading.count_verdicts(database, most=COUNTED)
     return {
-        "leases": await reading.count_leases(database),
+        "counted": COUNTED,
+        "waiting": await desk.count_offered(database),
+        "leases": await reading.count_leases(database, most=COUNTED),
         "failed_turns": verdicts.get("unresolved", 0),
         "verdict_bars": charts.verdict_bars(verdicts),
-        "rule_bars": charts.rule_bars(await reading.count_hand_offs(database)),
+        "rule_bars": charts.rule_bars(await desk.count_by_rule(database, most=COUNTED)),
         "responses": charts.response_bars(waits),
     }

@@ -2,6 +2,7 @@
 "use strict";
 
 const LOOK_AGAIN_MS = 3000;
+const seen = new WeakMap();
 const STYLES = {
   time: { hour: "2-digit", minute: "2-digit", second: "2-digit" },
   moment: { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" },
@@ -17,9 +18,9 @@ function localise(root) {
 
 // Swap in what changed, and leave open what the reader had opened.
 function follow(part, fresh) {
-  if (part.dataset.seen === fresh.innerHTML) return;
+  if (seen.get(part) === fresh.innerHTML) return;
   const open = new Map([...part.querySelectorAll("details[data-keep]")].map((d) => [d.dataset.keep, d.open]));
-  part.dataset.seen = fresh.innerHTML;
+  seen.set(part, fresh.innerHTML);
   part.replaceChildren(...fresh.childNodes);
   for (const details of part.querySelectorAll("details[data-keep]")) {
     if (open.has(details.dataset.keep)) details.open = open.get(details.dataset.keep);
@@ -32,11 +33,11 @@ async function lookAgain() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, redirect: "error" });
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const selection = document.getSelection();
+  const held = selection.isCollapsed ? null : selection.anchorNode;
   for (const part of document.querySelectorAll("[data-live]")) {
     const fresh = page.querySelector(`[data-live="${part.dataset.live}"]`);
-    if (fresh && !part.contains(document.getSelection().isCollapsed ? null : document.getSelection().anchorNode)) {
-      follow(part, fresh);
-    }
+    if (fresh && !part.contains(held)) follow(part, fresh);
   }
 }
 
@@ -56,7 +57,7 @@ window.addEventListener("pageshow", () => {
   for (const form of document.forms) delete form.dataset.sent;
 });
 
-for (const part of document.querySelectorAll("[data-live]")) part.dataset.seen = part.innerHTML;
+for (const part of document.querySelectorAll("[data-live]")) seen.set(part, part.innerHTML);
 localise(document);
 for (const form of document.querySelectorAll("form[data-send-now]")) form.requestSubmit();
 if (document.querySelector("[data-live]")) setInterval(() => lookAgain().catch(() => {}), LOOK_AGAIN_MS);
