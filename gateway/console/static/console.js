@@ -21,11 +21,13 @@ function follow(part, fresh) {
   if (seen.get(part) === fresh.innerHTML) return;
   const open = new Map([...part.querySelectorAll("details[data-keep]")].map((d) => [d.dataset.keep, d.open]));
   seen.set(part, fresh.innerHTML);
+  const atEnd = part.scrollTop + part.clientHeight >= part.scrollHeight - 40;
   part.replaceChildren(...fresh.childNodes);
   for (const details of part.querySelectorAll("details[data-keep]")) {
     if (open.has(details.dataset.keep)) details.open = open.get(details.dataset.keep);
   }
   localise(part);
+  if (atEnd) part.scrollTop = part.scrollHeight;
 }
 
 async function lookAgain() {
@@ -59,5 +61,6 @@ window.addEventListener("pageshow", () => {
 
 for (const part of document.querySelectorAll("[data-live]")) seen.set(part, part.innerHTML);
 localise(document);
+for (const talk of document.querySelectorAll(".talk")) talk.scrollTop = talk.scrollHeight;
 for (const form of document.querySelectorAll("form[data-send-now]")) form.requestSubmit();
 if (document.querySelector("[data-live]")) setInterval(() => lookAgain().catch(() => {}), LOOK_AGAIN_MS);
