@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import rich
 import uvloop
 
 from adapters.signatures import sign
@@ -15,7 +16,7 @@ from gateway.migrate import upgrade
 from tests.benchmarks.load import Tally, drive, post
 from tests.benchmarks.processes import SECRET, configuration, free_port, postgres, process
 
-CONNECTIONS = 256
+CONNECTIONS = 64
 SECONDS = 4.0
 ROUNDS = 3
 PAYLOAD = (
@@ -72,4 +73,4 @@ def _require(tally: Tally, status: int) -> None:
 
 
 if __name__ == "__main__":
-    print(measure())
+    rich.print(measure())

@@ -53,7 +53,7 @@ class _Client(asyncio.Protocol):
         self._tally.statuses[status] = self._tally.statuses.get(status, 0) + 1
         self._send()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _error: Exception | None) -> None:
         if not self.done.done():
             self.done.set_result(None)
 

@@ -11,6 +11,5 @@ async def test_a_question_is_answered_with_its_source(bridge: "Bridge") -> None:
     said = bridge.helpdesk.customer_says("cus_1", "How long does delivery take?", name="Ann")
     await bridge.settled()
     (reply,) = bridge.replies(said.conversation_id)
-    print(reply)
     assert reply.author == "bot"
     assert "Source:" in reply.text

@@ -1,12 +1,12 @@
 """Bursts, doubles and disorder: one turn, one effect, the customer's own order."""
 
 import httpx
+from support.bridge import SECRET, Bridge
 
 from adapters.signatures import sign
 from adapters.vendors.memory.records import SIGNATURE
 from adapters.webhook import Webhook
 from config.clock import utc_now
-from support.bridge import SECRET, Bridge
 
 
 async def test_a_burst_is_one_turn_and_gets_one_answer(bridge: Bridge) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from support.bridge import Bridge
 
 ROOT = Path(__file__).parent.parent.parent

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from subprocess import Popen
 
 import pytest
-
 from support.bridge import Bridge, eventually
 
 STEPS = [

@@ -1,0 +1,123 @@
+"""How many accepted events a second one worker process turns into committed commands."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import rich
+import uvloop
+from sqlalchemy import text
+
+from adapters.vendors.memory.records import Conversation, Customer, Event, Message
+from config.clock import utc_now
+from config.database import open_engine
+from gateway.migrate import upgrade
+from sync.store.inbox import RawEvent, accept, lane_of
+from tests.benchmarks.processes import configuration, free_port, postgres, process
+
+CONVERSATIONS = 4000
+MESSAGES_EACH = 5
+BATCH = 1000
+PATIENCE = 120.0
+QUESTIONS = (
+    "How long does delivery take?",
+    "我的快递到哪了",
+    "Can I return a sale item?",
+    "怎么修改收货地址？",
+    "What sizes do you have?",
+)
+
+
+def events() -> Iterator[RawEvent]:
+    """Customer messages of many conversations, in the order in which a busy shop would get them."""
+    for number in range(CONVERSATIONS * MESSAGES_EACH):
+        yield _event(number, number % CONVERSATIONS, number // CONVERSATIONS)
+
+
+def _event(number: int, person: int, turn: int) -> RawEvent:
+    now = utc_now() + timedelta(microseconds=number)
+    who, where = f"cus_{person}", f"con_{person}"
+    event = Event(
+        id=f"evt_{number}",
+        type="message_posted",
+        by="customer",
+        occurred_at=now,
+        customer=Customer(id=who, name="Ann", email=f"{who}@example.com", updated_at=now),
+        conversation=Conversation(id=where, customer_id=who, created_at=now, updated_at=now),
+        message=Message(
+            id=f"msg_{number}",
+            conversation_id=where,
+            author="customer",
+            text=QUESTIONS[turn],
+            revision=number,
+            created_at=now,
+        ),
+    )
+    return RawEvent(
+        connection="shop",
+        key=event.id,
+        lane=lane_of("shop", where),
+        body=msgspec.json.encode(event),
+        received_at=now,
+    )
+
+
+async def fill(url: str) -> int:
+    """Put all events into the inbox."""
+    engine = open_engine(url, name="bench")
+    waiting = list(events())
+    for index in range(0, len(waiting), BATCH):
+        async with engine.begin() as connection:
+            await accept(connection, waiting[index : index + BATCH])
+    await engine.dispose()
+    return len(waiting)
+
+
+async def rate(url: str) -> float:
+    """Events per second from the first committed batch to the last."""
+    engine = open_engine(url, name="bench")
+    deadline = time.monotonic() + PATIENCE
+    query = text("""
+        SELECT count(*) FILTER (WHERE state = 'pending') AS pending,
+               count(*) FILTER (WHERE state = 'parked') AS parked,
+               count(*) FILTER (WHERE done_at > (SELECT min(done_at) FROM inbox)) AS worked,
+               extract(epoch FROM max(done_at) - min(done_at))::float AS seconds
+        FROM inbox
+    """)
+    try:
+        while time.monotonic() < deadline:
+            async with engine.connect() as connection:
+                row = (await connection.execute(query)).one()
+            if row.parked:
+                raise RuntimeError(f"{row.parked} events were parked")
+            if not row.pending:
+                return float(row.worked / row.seconds)
+            await asyncio.sleep(0.5)
+    finally:
+        await engine.dispose()
+    raise RuntimeError("the worker did not finish in time")
+
+
+def measure(workers: int = 1) -> float:
+    """Fill the inbox, start the workers, wait until it is empty.
+
+    The quiet time is an hour, so that nothing is answered meanwhile: what is measured ends where the
+    questions to the AI are committed.
+    """
+    with postgres() as server, tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        url = server.url()
+        uvloop.run(upgrade(url))
+        uvloop.run(fill(url))
+        path = configuration(Path(folder), database_url=url, helpdesk_port=free_port(), turns={"quiet": 3600})
+        for _ in range(workers):
+            stack.enter_context(process("-m", "gateway", "worker", "--config", str(path)))
+        return uvloop.run(rate(url))
+
+
+if __name__ == "__main__":
+    rich.print({"pipeline_events_per_s": round(measure())})
