@@ -106,8 +106,6 @@ class Settings(BaseSettings):
     """The file that the rest came from."""
     database_url: str | None = Field(default=None, repr=False)
     """A PostgreSQL of your own; without it an embedded one runs in `data_dir`."""
-    redis_url: str | None = Field(default=None, repr=False)
-    """A Redis for processes to share. Nothing uses it yet."""
     data_dir: Path = Path(".deskbridge")
     """Where the embedded PostgreSQL keeps its data."""
     host: str = "127.0.0.1"

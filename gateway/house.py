@@ -4,6 +4,8 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -15,7 +17,9 @@ from config.database import open_engine
 from config.embedded import EmbeddedPostgres
 from config.settings import Settings
 from gateway.dispatcher import Dispatcher
+from gateway.jobs import look_at_waiting
 from gateway.lanes import LaneWorker
+from gateway.leader import Leader
 from gateway.metrics import Metrics
 from gateway.migrate import require_current
 from gateway.scene import Policies
@@ -69,11 +73,13 @@ class House:
             clock=self.clock,
             metrics=self.metrics,
         )
+        look = partial(look_at_waiting, self.engine, self.clock, self.policies.measures.silence_after)
         return Worker(
             engine=self.engine,
             lanes=self.lane_worker(),
             dispatcher=dispatcher,
             refresh_knowledge=self.refresh_knowledge,
+            leader=Leader(self.engine, {"waiting": (look, timedelta(seconds=1))}),
             clock=self.clock,
             metrics=self.metrics,
         )

@@ -59,6 +59,7 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
             desk.act(stage, stage.scenes[home, change.conversation_id], change, occasion)
         case Tick():
             scene = stage.scenes[home, change.conversation_id]
+            acts.judge(stage, scene)
             _decide(stage, scene, occasion)
         case _:
             assert_never(change)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from config.clock import Clock
 from gateway.dispatcher import Dispatcher
 from gateway.lanes import LaneWorker, Worked
+from gateway.leader import Leader
 from gateway.metrics import Metrics
 from gateway.wakeups import WAKE_KNOWLEDGE, Wakeups
 from sync.store.inbox import WAKE_LANES
@@ -32,12 +33,14 @@ class Worker:
         lanes: LaneWorker,
         dispatcher: Dispatcher,
         refresh_knowledge: Callable[[], Awaitable[object]],
+        leader: Leader,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         self._lanes = lanes
         self._dispatcher = dispatcher
         self._refresh_knowledge = refresh_knowledge
+        self._leader = leader
         self._clock = clock
         self._metrics = metrics
         self._wakeups = Wakeups(engine, [WAKE_LANES, WAKE_DISPATCHERS, WAKE_KNOWLEDGE])
@@ -54,6 +57,7 @@ class Worker:
         self._spawn(self._wakeups.run())
         await self._wakeups.ready.wait()
         self._dispatcher.worker = self._wakeups.worker
+        self._spawn(self._leader.run())
         self._spawn(self._persist("lanes", self._work_lanes))
         self._spawn(self._persist("dispatcher", self._dispatch))
         self._spawn(self._persist("knowledge", self._follow_knowledge))

@@ -1,7 +1,7 @@
 """The only queries of turns and decisions. Nothing here commits."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -92,3 +92,43 @@ def log_queries(start: int, end: int, *, within: Select[tuple[int]] | None) -> d
         query = query.where(written_between(table.c.xid, start, end)).order_by(table.c.ref)
         found[name] = query if within is None else query.where(table.c.conversation_ref.in_(within))
     return found
+
+
+_LATEST = """
+JOIN LATERAL (SELECT max(number) AS number FROM turn l WHERE l.conversation_ref = t.conversation_ref) latest
+  ON latest.number = t.number
+"""
+_WAITING = text(
+    f"""
+SELECT t.conversation_ref, 'waiting-' || t.ref || '-' ||
+       floor(extract(epoch FROM CAST(:now AS timestamptz) - t.opened_at) / :step)::bigint AS key
+FROM turn t {_LATEST}
+WHERE t.state = 'collecting' AND t.ended_by IS NULL
+  AND t.opened_at BETWEEN CAST(:now AS timestamptz) - interval '10 minutes'
+                      AND CAST(:now AS timestamptz) - make_interval(secs => :step)
+LIMIT 1000
+"""  # noqa: S608 - joins two constants
+)
+_SILENT = text(
+    f"""
+SELECT t.conversation_ref, 'silence-' || t.ref || '-' || t.generation AS key
+FROM turn t {_LATEST}
+WHERE t.state = 'answered' AND t.verdict = 'open' AND t.ended_by IS NULL AND t.last_customer_at < :before
+  AND t.last_customer_at > CAST(:before AS timestamptz) - interval '2 days'
+LIMIT 1000
+"""  # noqa: S608 - as above
+)
+
+
+async def load_waiting(
+    connection: AsyncConnection, *, now: datetime, step: timedelta
+) -> list[tuple[int, str]]:
+    """Conversations whose customer waits for a word, each with a key that changes once in a step."""
+    rows = await connection.execute(_WAITING, {"now": now, "step": step.total_seconds()})
+    return [(row.conversation_ref, row.key) for row in rows]
+
+
+async def load_silent(connection: AsyncConnection, *, before: datetime) -> list[tuple[int, str]]:
+    """Conversations that have been quiet since an answer that nobody has judged, each with a key."""
+    rows = await connection.execute(_SILENT, {"before": before})
+    return [(row.conversation_ref, row.key) for row in rows]

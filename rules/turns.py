@@ -1,7 +1,7 @@
 """Turns: bursts of customer messages, what answered them and how that went. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -111,7 +111,7 @@ def judge_latest(history: History, measures: Measures, *, now: datetime) -> list
     for index in range(max(0, len(history.turns) - 2), len(history.turns)):
         turn = history.turns[index]
         follower = history.turns[index + 1] if index + 1 < len(history.turns) else None
-        verdict = judge(_view(turn, follower), measures)
+        verdict = judge(_view(turn, follower, now), measures)
         signals = msgspec.to_builtins(verdict.signals)
         if (verdict.outcome.value, signals) != (turn.verdict, turn.signals):
             if verdict.outcome.value != turn.verdict:
@@ -124,7 +124,7 @@ def judge_latest(history: History, measures: Measures, *, now: datetime) -> list
     return changed
 
 
-def _view(turn: TurnState, follower: TurnState | None) -> TurnView:
+def _view(turn: TurnState, follower: TurnState | None, now: datetime) -> TurnView:
     answer = turn.answer or {}
     return TurnView(
         number=turn.number,
@@ -135,6 +135,7 @@ def _view(turn: TurnState, follower: TurnState | None) -> TurnView:
         follow_up=follower.words if follower else None,
         closed=turn.ended_by == "closed",
         person_took_over=turn.ended_by == "person",
+        quiet_for=now - turn.last_customer_at if turn.answer and follower is None else timedelta(),
     )
 
 

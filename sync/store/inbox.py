@@ -180,3 +180,14 @@ async def oldest_pending(connection: AsyncConnection) -> datetime | None:
         text("SELECT received_at FROM inbox WHERE state = 'pending' ORDER BY ref LIMIT 1")
     )
     return rows.scalar()
+
+
+async def load_places(connection: AsyncConnection, refs: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Where these conversations live: connection and vendor id."""
+    rows = await connection.execute(
+        text("SELECT ref, connection, id FROM conversation WHERE ref = ANY(:refs)").bindparams(
+            bindparam("refs", type_=ARRAY(BIGINT))
+        ),
+        {"refs": list(refs)},
+    )
+    return {row.ref: (row.connection, row.id) for row in rows}

@@ -1,0 +1,70 @@
+"""One process leads: it runs the recurring jobs. Its session's lock says so, and dies with it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+log = structlog.get_logger()
+LEADER = 0x6C656164  # "lead": the key of the advisory lock
+LOOK_EVERY = 1.0
+_TRY = text("SELECT pg_try_advisory_lock(:key)")
+_STILL_THERE = text("SELECT 1")
+
+Job = Callable[[], Awaitable[None]]
+
+
+class Leader:
+    """Runs each job at its interval while this process leads; stands by otherwise."""
+
+    def __init__(self, engine: AsyncEngine, jobs: dict[str, tuple[Job, timedelta]]) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._jobs = jobs
+
+    async def run(self) -> None:
+        """Stand for leader until cancelled."""
+        while True:
+            try:
+                async with self._engine.connect() as connection:
+                    # Polled: waiting in the database would hold a transaction open for good.
+                    while not await connection.scalar(_TRY, {"key": LEADER}):  # noqa: ASYNC110
+                        await asyncio.sleep(LOOK_EVERY)
+                    log.info("leading")
+                    scheduler = self._start()
+                    try:
+                        while True:
+                            await connection.execute(_STILL_THERE)
+                            await asyncio.sleep(LOOK_EVERY)
+                    finally:
+                        scheduler.shutdown(wait=False)
+                        # The pool keeps the session, and a session keeps its lock.
+                        await connection.invalidate()
+            except (DBAPIError, OSError, TimeoutError) as error:
+                log.warning("leading_ended", error=repr(error))
+                await asyncio.sleep(LOOK_EVERY)
+
+    def _start(self) -> AsyncIOScheduler:
+        scheduler = AsyncIOScheduler(timezone="UTC")
+        for name, (job, every) in self._jobs.items():
+            scheduler.add_job(
+                _guarded,
+                "interval",
+                args=[name, job],
+                seconds=every.total_seconds(),
+                max_instances=1,
+                coalesce=True,
+            )
+        scheduler.start()
+        return scheduler
+
+
+async def _guarded(name: str, job: Job) -> None:
+    try:
+        await job()
+    except Exception as error:  # noqa: BLE001 - the next round tries again
+        log.error("job_failed", job=name, error=repr(error))
