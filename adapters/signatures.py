@@ -6,6 +6,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -112,9 +113,18 @@ def _write_time(signature: Signature, at: datetime) -> str:
 def _digest(signature: Signature, webhook: Webhook, secret: str) -> bytes:
     # Assembled as bytes: decoding the body could change it.
     covered = bytearray()
-    for index, piece in enumerate(_PART.split(signature.signed)):
-        covered += piece.encode() if index % 2 == 0 else _part(signature, webhook, piece)
+    for literal, name in _pieces(signature.signed):
+        covered += literal
+        if name:
+            covered += _part(signature, webhook, name)
     return hmac.digest(secret.encode(), bytes(covered), signature.algorithm)
+
+
+@lru_cache
+def _pieces(template: str) -> tuple[tuple[bytes, str], ...]:
+    """The template as literal text, each followed by the name of a part (or nothing, at the end)."""
+    pieces = [*_PART.split(template), ""]
+    return tuple((literal.encode(), name) for literal, name in zip(pieces[::2], pieces[1::2], strict=True))
 
 
 def _part(signature: Signature, webhook: Webhook, name: str) -> bytes:

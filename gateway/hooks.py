@@ -73,10 +73,10 @@ class Hooks:
             webhook = await self._read(scope, receive)
             receipt = adapter.verify(webhook, now=self._clock())
         except TooLarge:
-            self._count(name, "too_large")
+            self._metrics.count_webhook(name, "too_large")
             await _problem(send, 413, f"the body is larger than {self._body_limit} bytes")
         except BadSignature as error:
-            self._count(name, "bad_signature")
+            self._metrics.count_webhook(name, "bad_signature")
             await _problem(send, 401, error.detail)
         except Malformed as error:
             await self._keep(name, webhook, error, send)
@@ -142,7 +142,7 @@ class Hooks:
             return
         self._complained = False
         duplicate = bool(events) and not any(fresh)
-        self._count(name, "duplicate" if duplicate else "accepted")
+        self._metrics.count_webhook(name, "duplicate" if duplicate else "accepted")
         await _respond(send, 200 if duplicate else reply.status, reply.body, reply.content_type.encode())
 
     async def _commit(self, events: list[RawEvent]) -> list[bool]:
@@ -151,7 +151,7 @@ class Hooks:
         return await asyncio.gather(*map(self._commits.submit, events))
 
     async def _unavailable(self, name: str, error: Exception, send: Send) -> None:
-        self._count(name, "unavailable")
+        self._metrics.count_webhook(name, "unavailable")
         if not self._complained:
             self._complained = True
             log.error("cannot_accept", connection=name, error=repr(error))
@@ -161,7 +161,7 @@ class Hooks:
 
     async def _keep(self, name: str, webhook: Webhook, error: Malformed, send: Send) -> None:
         """Keep an unreadable body where a person can look at it."""
-        self._count(name, "malformed")
+        self._metrics.count_webhook(name, "malformed")
         event = RawEvent(
             connection=name,
             key=f"malformed:{hashlib.sha256(webhook.body).hexdigest()}",
@@ -181,9 +181,6 @@ class Hooks:
     async def _write(self, events: list[RawEvent]) -> list[bool]:
         async with self._engine.connect() as connection:
             return await inbox.accept(connection, events)
-
-    def _count(self, connection: str, outcome: str) -> None:
-        self._metrics.accepted.labels(connection, outcome).inc()
 
 
 def _length(headers: Mapping[str, str]) -> int:

@@ -15,6 +15,7 @@ class Metrics:
         self.accepted = Counter(
             "deskbridge_webhooks_total", "Webhooks by outcome", ["connection", "outcome"], registry=one
         )
+        self._webhooks: dict[tuple[str, str], Counter] = {}
         self.events = Counter(
             "deskbridge_events_total", "Events worked, by outcome", ["outcome"], registry=one
         )
@@ -53,6 +54,13 @@ class Metrics:
         self.oldest_event = Gauge(
             "deskbridge_oldest_event_seconds", "Age of the longest-waiting event", registry=one
         )
+
+    def count_webhook(self, connection: str, outcome: str) -> None:
+        """Count one webhook; the series is kept at hand, for this is the hot path."""
+        series = self._webhooks.get((connection, outcome))
+        if series is None:
+            series = self._webhooks[connection, outcome] = self.accepted.labels(connection, outcome)
+        series.inc()
 
     def observe_lag(self, stage: str, lag: timedelta) -> None:
         """Record how long a stage took."""

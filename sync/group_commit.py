@@ -23,7 +23,7 @@ class GroupCommit(Generic[T, R]):
         write: Callable[[list[T]], Awaitable[Sequence[R]]],
         *,
         most: int = 256,
-        writers: int = 2,
+        writers: int = 1,
         limit: timedelta | None = None,
     ) -> None:
         self._write = write
