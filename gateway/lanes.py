@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 import rules.store as rules_store
 from adapters import model
 from adapters.contract import Adapter
-from adapters.model import AnswerPrepared, Author, DeskActed, MessagePosted
+from adapters.model import AnswerPrepared, DeskActed, MessagePosted
 from config.clock import Clock
 from config.settings import Settings
 from gateway import acts, package
@@ -191,13 +191,8 @@ class LaneWorker:
         posted = [(home, c) for home, c in pairs if isinstance(c, MessagePosted)]
         existing = [stage.scenes[a].thread for a in _known(stage, posted)]
         await loading.load_known_messages(connection, existing, [c.message.id for _, c in posted])
-        ours = [
-            (home, c)
-            for home, c in pairs
-            if isinstance(c, model.ConversationChanged)
-            or (isinstance(c, MessagePosted) and c.message.author is not Author.CUSTOMER)
-        ]
-        await loading.load_ledger(connection, [stage.scenes[a].thread for a in _known(stage, ours)])
+        told = [(home, c) for home, c in pairs if isinstance(c, MessagePosted | model.ConversationChanged)]
+        await loading.load_ledger(connection, [stage.scenes[a].thread for a in _known(stage, told)])
 
     async def _pack(self, connection: AsyncConnection, stage: Stage) -> None:
         """Give each new hand-off its package, and the helpdesk its note."""

@@ -28,6 +28,10 @@ class Sent(Struct, frozen=True, kw_only=True):
     person: Person | None
     remote_id: str | None
     claimed_at: datetime | None
+    unfinished: bool = False
+    """Whether the vendor may not know of it yet."""
+    heard: bool = False
+    """Whether a status was told back to us."""
 
 
 def _plain(text: str) -> str:
@@ -58,17 +62,21 @@ def find_own(message: MessageRecord, ledger: Iterable[Sent]) -> Sent | None:
     return None
 
 
-def is_own_status(status: str, at: datetime, ledger: Iterable[Sent]) -> bool:
-    """Whether a status that the vendor reports is one that we set a moment ago."""
-    return any(
-        sent.kind == "set_status" and sent.text == status and abs(at - sent.created_at) < WINDOW
-        for sent in ledger
-    )
-
-
-def is_latest_status(status: str, ledger: Iterable[Sent]) -> bool:
-    """Whether `status` is the one that we set last: earlier ones, heard back late, tell nothing new."""
-    latest = max(
+def latest_status(ledger: Iterable[Sent]) -> Sent | None:
+    """The status that we set last."""
+    return max(
         (sent for sent in ledger if sent.kind == "set_status"), key=lambda sent: sent.ref, default=None
     )
-    return latest is not None and latest.text == status
+
+
+def is_own_status(status: str, at: datetime, ledger: Iterable[Sent]) -> bool:
+    """Whether a reported status is our doing, or from before our latest doing.
+
+    Each status that we set is told back once. Until that has come, reports may be older than it; once
+    it has come, whatever differs is somebody else's.
+    """
+    entries = tuple(ledger)
+    latest = latest_status(entries)
+    if latest is None or latest.heard or abs(at - latest.created_at) >= WINDOW:
+        return False
+    return latest.unfinished or any(sent.kind == "set_status" and sent.text == status for sent in entries)

@@ -14,7 +14,7 @@ from adapters.model import (
     Person,
     Status,
 )
-from sync.echo import Sent, find_own, is_latest_status, is_own_status
+from sync.echo import Sent, find_own, is_own_status, latest_status
 from sync.thread import CustomerState, MessageState, Refs, Thread, person_json, person_of
 
 
@@ -71,13 +71,14 @@ Meaning = CustomerSpoke | AgentSpoke | OtherBotSpoke | Echoed | StatusMoved | Ag
 def apply_message(thread: Thread, change: MessagePosted, seen: Seen, refs: Refs) -> tuple[Meaning, ...]:
     """Store a new message (or an edit) and say what it means; nothing when we knew it."""
     record = change.message
+    own = None if record.author is Author.CUSTOMER else find_own(record, thread.ledger)
     known = thread.known_messages.get(record.id)
     if known is not None:
-        if known != record.text:
+        # A vendor may dress up what we wrote (a name in front, say): that is no edit.
+        if known != record.text and own is None:
             thread.edited.append((record.id, record.text))
             thread.known_messages[record.id] = record.text
         return ()
-    own = None if record.author is Author.CUSTOMER else find_own(record, thread.ledger)
     message = _store(thread, record, own, seen, refs)
     if own is not None:
         return (Echoed(own),)
@@ -147,15 +148,20 @@ def apply_conversation(thread: Thread, record: ConversationRecord, *, at: dateti
 
 def _status(thread: Thread, record: ConversationRecord, at: datetime) -> tuple[Meaning, ...]:
     conversation = thread.conversation
-    if record.status is UNSET or record.status == conversation.status:
+    if record.status is UNSET:
+        return ()
+    latest = latest_status(thread.ledger)
+    echo = latest is not None and latest.text == record.status and not latest.heard
+    if latest is not None and echo:
+        thread.hear(latest)
+    elif is_own_status(record.status, at, thread.ledger):
+        return ()
+    if record.status == conversation.status:
         return ()
     old = Status(conversation.status)
-    own = is_own_status(record.status, at, thread.ledger)
-    # A snapshot from before our change may have put the mirror back: the echo puts it right.
-    if not own or old is Status.UNKNOWN or is_latest_status(record.status, thread.ledger):
-        conversation.status = record.status
-        conversation.dirty = True
-    if thread.is_new or own:
+    conversation.status = record.status
+    conversation.dirty = True
+    if thread.is_new or echo:
         return ()
     return (StatusMoved(old, record.status),)
 

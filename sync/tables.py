@@ -259,6 +259,7 @@ class CommandRow(SQLModel, table=True):
     claimed_by: int | None = _link(default=None, nullable=True)
     claimed_at: datetime | None = _at(default=None, nullable=True)
     done_at: datetime | None = _at(default=None, nullable=True)
+    heard_at: datetime | None = _at(default=None, nullable=True)
     remote_id: str | None = _text(default=None, nullable=True)
     reason: str | None = _text(default=None, nullable=True)
 

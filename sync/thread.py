@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec import Struct, field
 
 from adapters.model import Command, Person
@@ -140,6 +141,16 @@ class Thread(Struct, kw_only=True):
     ended_hand_offs: list[HandOffState] = field(default_factory=list)
     silenced: list[str] = field(default_factory=list)
     """Connections whose waiting commands of the AI are to be superseded."""
+
+    heard: list[int] = field(default_factory=list)
+    """Commands whose status was told back in this batch."""
+
+    def hear(self, sent: Sent) -> None:
+        """Note that a status of ours was told back."""
+        self.heard.append(sent.ref)
+        self.ledger = [
+            msgspec.structs.replace(s, heard=True) if s.ref == sent.ref else s for s in self.ledger
+        ]
 
     @property
     def ref(self) -> int:

@@ -44,7 +44,8 @@ _KNOWN = text("""
 SELECT conversation_ref, id, text FROM message WHERE conversation_ref = ANY(:refs) AND id = ANY(:ids)
 """).bindparams(_REFS, _ADDRESSES[1])
 _LEDGER = text("""
-SELECT ref, conversation_ref, kind, key, created_at, body, remote_id, claimed_at FROM command
+SELECT ref, conversation_ref, kind, key, created_at, body, remote_id, claimed_at, state, heard_at
+FROM command
 WHERE conversation_ref = ANY(:refs) AND kind IN ('reply', 'note', 'set_status')
   AND created_at > now() - :within
 """).bindparams(_REFS, bindparam("within", type_=INTERVAL))
@@ -136,4 +137,6 @@ def _sent(row: Row[Any]) -> Sent:
         person=person_of(row.body.get("person")),
         remote_id=row.remote_id,
         claimed_at=row.claimed_at,
+        unfinished=row.state in {"waiting", "in_flight"},
+        heard=row.heard_at is not None,
     )

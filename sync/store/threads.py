@@ -44,17 +44,22 @@ async def save(
     """Write all that a batch changed, a statement a table."""
     await _save_customers(connection, list(customers))
     await _save_conversations(connection, threads)
-    await _insert(connection, Message, [m for t in threads for m in t.messages])
+    await _save_messages(connection, threads)
     await _save_edits(connection, threads)
     await _save_leases(connection, threads)
     await _save_hand_offs(connection, threads)
     await _silence(connection, threads)
+    await _save_heard(connection, threads)
     await _save_commands(connection, threads)
 
 
-async def _insert(connection: AsyncConnection, table: Any, states: list[Any]) -> None:
-    if states:
-        await connection.execute(insert(table), [msgspec.structs.asdict(state) for state in states])
+async def _save_messages(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
+    rows = [msgspec.structs.asdict(message) for thread in threads for message in thread.messages]
+    if rows:
+        # The dispatcher may have stored a reply of ours between our look and now.
+        await connection.execute(
+            upsert(Message).on_conflict_do_nothing(index_elements=["conversation_ref", "id"]), rows
+        )
 
 
 async def _save_customers(connection: AsyncConnection, customers: list[CustomerState]) -> None:
@@ -192,6 +197,14 @@ _SILENCE = text("""
 UPDATE command SET state = 'superseded', done_at = now(), reason = 'overtaken before it was sent'
 WHERE conversation_ref = :of AND connection = :at AND state = 'waiting' AND epoch IS NOT NULL
 """)
+
+
+async def _save_heard(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
+    refs = [ref for thread in threads for ref in thread.heard]
+    if refs:
+        await connection.execute(
+            update(CommandRow).where(col(CommandRow.ref).in_(sorted(refs))).values(heard_at=func.now())
+        )
 
 
 async def _save_commands(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
