@@ -127,11 +127,8 @@ async def bridge(
     helpdesk_port, port = free_port(), free_port()
     url = f"http://127.0.0.1:{port}"
     helpdesk = MemoryHelpdesk(token=TOKEN, webhook_url=f"{url}/hooks/shop", webhook_secret=SECRET)
-    settings = Settings(
-        database_url=knowledge_url,
-        data_dir=tmp_path,
-        public_url=url,
-        connections={
+    usual: dict[str, Any] = {
+        "connections": {
             "shop": {
                 "adapter": "memory",
                 "settings": {
@@ -141,8 +138,10 @@ async def bridge(
                 },
             }
         },
-        **{"turns": {"quiet": 0.05}, "delivery": {"first_retry": 0.05}} | overrides,
-    )
+        "turns": {"quiet": 0.05},
+        "delivery": {"first_retry": 0.05},
+    }
+    settings = Settings(database_url=knowledge_url, data_dir=tmp_path, public_url=url, **usual | overrides)
     app = create_app(settings, with_worker=worker_inside)
     async with AsyncExitStack() as stack:
         helpdesk_url = await stack.enter_async_context(serving(helpdesk, helpdesk_port))
