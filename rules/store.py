@@ -41,6 +41,18 @@ async def load_pasts(
     return histories, fired
 
 
+def _upsert_turns() -> Any:
+    statement = upsert(Turn)
+    fixed = {"ref", "conversation_ref", "number", "epoch", "opened_at", "dirty"}
+    new = {name: statement.excluded[name] for name in TurnState.__struct_fields__ if name not in fixed}
+    return statement.on_conflict_do_update(
+        index_elements=["ref"], set_=new | {"xid": func.pg_current_xact_id()}
+    )
+
+
+_TURNS = _upsert_turns()
+
+
 async def save_turns(connection: AsyncConnection, histories: Iterable[History]) -> None:
     """Write the turns that changed."""
     changed = [turn for history in histories for turn in history.turns if turn.dirty]
@@ -49,16 +61,7 @@ async def save_turns(connection: AsyncConnection, histories: Iterable[History]) 
     rows = [msgspec.structs.asdict(turn) for turn in changed]
     for row in rows:
         del row["dirty"]
-    statement = upsert(Turn)
-    fixed = {"ref", "conversation_ref", "number", "epoch", "opened_at"}
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["ref"],
-            set_={name: statement.excluded[name] for name in rows[0] if name not in fixed}
-            | {"xid": func.pg_current_xact_id()},
-        ),
-        rows,
-    )
+    await connection.execute(_TURNS, rows)
 
 
 async def save_decisions(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:

@@ -22,6 +22,7 @@ from sync.tables import (
     ref_block,
 )
 from sync.thread import (
+    ConversationState,
     CustomerState,
     Refs,
     Thread,
@@ -53,27 +54,43 @@ async def save(
     await _save_commands(connection, threads)
 
 
+def _upsert(table: Any, *columns: str) -> Any:
+    """Insert by `ref`; a row that is there gets the new values of `columns`. Built once: that isn't cheap."""
+    statement = upsert(table)
+    new = {name: statement.excluded[name] for name in columns}
+    return statement.on_conflict_do_update(
+        index_elements=["ref"], set_=new | {"xid": func.pg_current_xact_id()}
+    )
+
+
+# The dispatcher may have stored a reply of ours between our look and now.
+_MESSAGES = upsert(Message).on_conflict_do_nothing(index_elements=["conversation_ref", "id"])
+_CUSTOMER_FIELDS = ("name", "language", "attributes", "vendor_updated_at")
+_CUSTOMERS = _upsert(Customer, *_CUSTOMER_FIELDS)
+_LEASE_FIELDS = ("lease_holder", "lease_epoch", "lease_since", "lease_person")
+_CONVERSATIONS = _upsert(
+    Conversation,
+    *(set(ConversationState.__struct_fields__) - {"ref", "connection", "id", "created_at", "dirty"}),
+    *_LEASE_FIELDS,
+)
+_HAND_OFFS = _upsert(HandOff, "state", "agent", "claimed_at", "ended_at")
+_LEASES = insert(LeaseChange)
+_COMMANDS = insert(CommandRow)
+_WAKE = text("SELECT pg_notify(:channel, '')")
+
+
 async def _save_messages(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
     rows = [msgspec.structs.asdict(message) for thread in threads for message in thread.messages]
     if rows:
-        # The dispatcher may have stored a reply of ours between our look and now.
-        await connection.execute(
-            upsert(Message).on_conflict_do_nothing(index_elements=["conversation_ref", "id"]), rows
-        )
+        await connection.execute(_MESSAGES, rows)
 
 
 async def _save_customers(connection: AsyncConnection, customers: list[CustomerState]) -> None:
     # Sorted, so that two batches that touch the same customers can't wait for each other in a ring.
     changed = sorted((c for c in customers if c.dirty), key=lambda c: c.ref)
     if changed:
-        statement = upsert(Customer)
-        names = ("name", "language", "attributes", "vendor_updated_at")
-        statement = statement.on_conflict_do_update(
-            index_elements=["ref"],
-            set_={name: statement.excluded[name] for name in names} | {"xid": func.pg_current_xact_id()},
-        )
-        fields = ("ref", *names, "created_at")
-        await connection.execute(statement, [{n: getattr(c, n) for n in fields} for c in changed])
+        fields = ("ref", *_CUSTOMER_FIELDS, "created_at")
+        await connection.execute(_CUSTOMERS, [{n: getattr(c, n) for n in fields} for c in changed])
     await _save_identities(connection, customers)
 
 
@@ -107,19 +124,8 @@ async def _save_conversations(connection: AsyncConnection, threads: Sequence[Thr
     changed = sorted(
         (t for t in threads if t.is_new or t.conversation.dirty or t.lease_moves), key=lambda t: t.ref
     )
-    if not changed:
-        return
-    statement = upsert(Conversation)
-    fixed = {"ref", "connection", "id", "created_at"}
-    rows = [_conversation_row(thread) for thread in changed]
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["ref"],
-            set_={name: statement.excluded[name] for name in rows[0] if name not in fixed}
-            | {"xid": func.pg_current_xact_id()},
-        ),
-        rows,
-    )
+    if changed:
+        await connection.execute(_CONVERSATIONS, [_conversation_row(thread) for thread in changed])
 
 
 def _conversation_row(thread: Thread) -> dict[str, Any]:
@@ -160,7 +166,7 @@ async def _save_leases(connection: AsyncConnection, threads: Sequence[Thread]) -
         for move in thread.lease_moves
     ]
     if rows:
-        await connection.execute(insert(LeaseChange), rows)
+        await connection.execute(_LEASES, rows)
 
 
 async def _save_hand_offs(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
@@ -172,31 +178,22 @@ async def _save_hand_offs(connection: AsyncConnection, threads: Sequence[Thread]
         for row in rows:
             del row["dirty"]
         if rows:
-            statement = upsert(HandOff)
-            await connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=["ref"],
-                    set_={
-                        name: statement.excluded[name]
-                        for name in ("state", "agent", "claimed_at", "ended_at")
-                    }
-                    | {"xid": func.pg_current_xact_id()},
-                ),
-                rows,
-            )
-
-
-async def _silence(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
-    for thread in threads:
-        for name in set(thread.silenced):
-            await connection.execute(_SILENCE, {"of": thread.ref, "at": name})
+            await connection.execute(_HAND_OFFS, rows)
 
 
 # What the AI decided under an older epoch, or before a burst went on, must not be said any more.
 _SILENCE = text("""
 UPDATE command SET state = 'superseded', done_at = now(), reason = 'overtaken before it was sent'
-WHERE conversation_ref = :of AND connection = :at AND state = 'waiting' AND epoch IS NOT NULL
-""")
+FROM unnest(:refs, :names) AS s(ref, name)
+WHERE conversation_ref = s.ref AND connection = s.name AND state = 'waiting' AND epoch IS NOT NULL
+""").bindparams(bindparam("refs", type_=ARRAY(BIGINT)), bindparam("names", type_=ARRAY(TEXT)))
+
+
+async def _silence(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
+    pairs = sorted({(thread.ref, name) for thread in threads for name in thread.silenced})
+    if pairs:
+        refs, names = zip(*pairs, strict=True)
+        await connection.execute(_SILENCE, {"refs": list(refs), "names": list(names)})
 
 
 async def _save_heard(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
@@ -229,8 +226,8 @@ async def _save_commands(connection: AsyncConnection, threads: Sequence[Thread])
         for new in thread.commands
     ]
     if rows:
-        await connection.execute(insert(CommandRow), rows)
-        await connection.execute(text(f"SELECT pg_notify('{WAKE_DISPATCHERS}', '')"))
+        await connection.execute(_COMMANDS, rows)
+        await connection.execute(_WAKE, {"channel": WAKE_DISPATCHERS})
 
 
 async def load_transcript(
