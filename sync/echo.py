@@ -38,6 +38,15 @@ def _plain(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
+def _says(message: MessageRecord, sent: Sent) -> bool:
+    """Whether a message says what we wrote, perhaps with the person's name before it.
+
+    Where we can only write under one name, adapters put the speaker's in front.
+    """
+    said, meant = _plain(message.text), _plain(sent.text)
+    return said == meant or (sent.person is not None and said == _plain(f"{sent.person.name}: {sent.text}"))
+
+
 def find_own(message: MessageRecord, ledger: Iterable[Sent]) -> Sent | None:
     """The command that wrote `message`, if one of ours did.
 
@@ -56,7 +65,7 @@ def find_own(message: MessageRecord, ledger: Iterable[Sent]) -> Sent | None:
             and sent.claimed_at is not None
             and sent.private == message.private
             and abs(message.sent_at - sent.claimed_at) < WINDOW
-            and _plain(sent.text) == _plain(message.text)
+            and _says(message, sent)
         ):
             return sent
     return None

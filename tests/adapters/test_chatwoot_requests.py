@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_chatwoot import FakeChatwoot
 from judge import Judge
+from support.fake_chatwoot import SPEAKERS, FakeChatwoot
 
 from adapters import registry
 from adapters.contract import Adapter
@@ -72,6 +72,11 @@ def reply(text: str = "您好！", key: str = "cmd-1") -> Reply:
     return Reply(key=key, conversation_id="2207", text=text, author=Author.AI)
 
 
+def say(chatwoot: FakeChatwoot, text: str) -> None:
+    """Somebody else writes to the customer."""
+    chatwoot.post(chatwoot.thread, text, sender=SPEAKERS["user-token"])
+
+
 def asked(token: str = "cmd-1", text: str = "您好！", *, private: bool = False) -> FindMessage:
     """Whether that reply is there."""
     return FindMessage(conversation_id="2207", token=token, text=text, private=private, since=SINCE)
@@ -80,7 +85,7 @@ def asked(token: str = "cmd-1", text: str = "您好！", *, private: bool = Fals
 async def test_the_ai_replies_as_the_bot(adapter: Adapter, chatwoot: FakeChatwoot) -> None:
     """With the bot's token, marked with our key; the vendor's id comes back."""
     pushed = await adapter.push(reply())
-    (message,) = chatwoot.messages
+    (message,) = chatwoot.thread.messages
     assert pushed.id == "1"
     assert message["content"] == "您好！"
     assert message["content_attributes"] == {"deskbridge": {"key": "cmd-1", "author": "ai"}}
@@ -93,14 +98,14 @@ async def test_a_person_replies_under_their_name(adapter: Adapter, chatwoot: Fak
     await adapter.push(
         Reply(key="k", conversation_id="2207", text="我来帮您", author=Author.AGENT, person=person)
     )
-    assert chatwoot.messages[0]["content"] == "王芳: 我来帮您"
+    assert chatwoot.thread.messages[0]["content"] == "王芳: 我来帮您"
     assert chatwoot.log[0][0] == "user-token"
 
 
 async def test_a_note_is_private(adapter: Adapter, chatwoot: FakeChatwoot) -> None:
     """Customers never see it."""
     await adapter.push(Note(key="k", conversation_id="2207", text="goal: find the parcel"))
-    assert chatwoot.messages[0]["private"] is True
+    assert chatwoot.thread.messages[0]["private"] is True
 
 
 async def test_status_tags_and_attributes(adapter: Adapter, chatwoot: FakeChatwoot) -> None:
@@ -113,8 +118,8 @@ async def test_status_tags_and_attributes(adapter: Adapter, chatwoot: FakeChatwo
     ]
     for command in commands:
         await adapter.push(command)
-    assert chatwoot.status == "open"
-    assert chatwoot.labels == ["vip"]
+    assert chatwoot.thread.status == "open"
+    assert chatwoot.thread.labels == ["vip"]
     assert [what for _, what in chatwoot.log].count("POST conversations/2207/labels") == 1
     assert chatwoot.contact["name"] == "陳小姐"
     assert chatwoot.contact["custom_attributes"] == {"member_level": "gold", "orders": 3}
@@ -124,7 +129,7 @@ async def test_status_tags_and_attributes(adapter: Adapter, chatwoot: FakeChatwo
 async def test_every_status_has_a_word(adapter: Adapter, chatwoot: FakeChatwoot, status: Status) -> None:
     """But for the unknown one."""
     await adapter.push(SetStatus(key="k", conversation_id="2207", status=status))
-    assert chatwoot.status == status.value
+    assert chatwoot.thread.status == status.value
     with pytest.raises(Unsupported):
         await adapter.push(SetStatus(key="k", conversation_id="2207", status=Status.UNKNOWN))
 
@@ -161,7 +166,7 @@ async def test_our_message_is_found_by_its_mark(adapter: Adapter, chatwoot: Fake
     """Also behind more than a page of later messages; another's same words are not ours."""
     await adapter.push(reply())
     for number in range(30):
-        chatwoot.post(f"later {number}")
+        say(chatwoot, f"later {number}")
     found = await adapter.find(asked())
     assert isinstance(found, MessageRecord)
     assert (found.id, found.token) == ("1", "cmd-1")
@@ -231,7 +236,7 @@ async def test_conversations_are_walked_and_then_caught_up(adapter: Adapter, cha
 async def test_messages_are_walked_by_id(adapter: Adapter, chatwoot: FakeChatwoot) -> None:
     """Oldest first, a hundred at a time; an empty last page keeps the cursor."""
     for number in range(150):
-        chatwoot.post(f"m{number}")
+        say(chatwoot, f"m{number}")
     texts: list[str] = []
     cursor, last = None, False
     while not last:

@@ -1,0 +1,254 @@
+"""The bridge with a Chatwoot on its other side: a real HTTP server whose every request is judged."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Callable, MutableMapping
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from support.bridge import Bridge, free_port, serving
+from support.chatwoot_webhooks import SECRETS, Courier, payload
+from support.fake_chatwoot import AGENTS, OUTGOING, FakeChatwoot, Raw, Thread, contact
+
+from config.settings import Settings
+from gateway.app import create_app
+
+if TYPE_CHECKING:
+    from judge import Judge
+
+_REFUSED = 422
+_HANGS = 5.0
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How an account is set up, and how old the installation is."""
+
+    account: int = 3
+    number: int = 2207
+    hooks: tuple[str, ...] = ("account", "bot")
+    bot: bool = True
+    keeps_mark: bool = True
+    signs: bool = True
+
+
+class ChatwootAccount(FakeChatwoot):
+    """An account served over HTTP: customers and agents act in it, webhooks tell of it.
+
+    `front` is what requests meet first: the judge, where there is one. The next request that
+    `hangs_after` is true of is carried out, but never answered.
+    """
+
+    def __init__(self, setup: Setup, hook: str) -> None:
+        super().__init__(
+            account=setup.account, number=setup.number, keeps_mark=setup.keeps_mark, active_bot=setup.bot
+        )
+        self.clock = time.time
+        self.courier = Courier(hook, setup.hooks, setup.signs)
+        self.front: httpx.AsyncBaseTransport = self
+        self.hangs_after: Callable[[httpx.Request], bool] = lambda _: False
+        self._numbers = itertools.count(self.thread.number + 1)
+
+    def tell(
+        self, event: str, thread: Thread, message: Raw | None = None, changed: Raw | None = None
+    ) -> None:
+        """Send webhooks to those who subscribed."""
+        self.courier.send(event, payload(self, event, thread, message, changed))
+
+    def open_thread(self, name: str = "陳雅婷", **about: Any) -> Thread:
+        """A new customer opens the chat."""
+        number = next(self._numbers)
+        person = contact(
+            number + 10_000, name, identifier=f"shop-{number}", email=f"c{number}@example.com", **about
+        )
+        now = self.clock()
+        thread = Thread(number, person, self.first_status, waiting_since=int(now), updated_at=now)
+        self.threads[number] = thread
+        self.tell("contact_created", thread)
+        self.tell("conversation_created", thread)
+        return thread
+
+    def customer_says(self, text: str, thread: Thread | None = None) -> Thread:
+        """A customer writes, a new one unless said otherwise."""
+        thread = thread or self.open_thread()
+        self.post(thread, text, sender=thread.contact, message_type="incoming")
+        return thread
+
+    def agent_says(self, thread: Thread, text: str, agent: int = 6, *, private: bool = False) -> Raw:
+        """An agent writes in Chatwoot's own screen."""
+        return self.post(thread, text, sender=AGENTS[agent], private=private)
+
+    def assign_to(self, thread: Thread, agent: int) -> None:
+        """An agent takes a conversation."""
+        self.assign(thread, AGENTS[agent])
+
+    async def drain(self) -> None:
+        """Wait until all webhooks are delivered."""
+        await self.courier.drain()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        """Answer one request, or run the lifespan."""
+        if scope["type"] == "lifespan":
+            for _ in range(2):
+                await send({"type": f"{(await receive())['type']}.complete"})
+            return
+        request = await _rebuilt(scope, receive)
+        try:
+            response = await self.front.handle_async_request(request)
+        except AssertionError as error:  # the judge's
+            response = httpx.Response(_REFUSED, json={"error": str(error)})
+        if self.hangs_after(request):
+            self.hangs_after = lambda _: False
+            await _wait_for_hang_up(receive)
+            return
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(response.content))]
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": response.content})
+
+
+async def _rebuilt(scope: MutableMapping[str, Any], receive: Any) -> httpx.Request:
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+    return httpx.Request(
+        scope["method"], f"http://chatwoot{target.decode()}", headers=scope["headers"], content=bytes(body)
+    )
+
+
+async def _wait_for_hang_up(receive: Any) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_HANGS):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+
+@dataclass
+class ChatwootBridge(Bridge):
+    """A running bridge with a Chatwoot account on its other side."""
+
+    helpdesk: ChatwootAccount  # type: ignore[assignment]
+    judge: "Judge | None"
+
+    def said(self, thread: Thread) -> list[Raw]:
+        """What the customer was told, in order."""
+        return [m for m in thread.messages if m["message_type"] == OUTGOING and not m["private"]]
+
+    def noted(self, thread: Thread) -> list[Raw]:
+        """The private notes of a conversation."""
+        return [message for message in thread.messages if message["private"]]
+
+    async def offered(self) -> Any:
+        """The hand-off that waits at the desk."""
+        (row,) = await self.rows("SELECT * FROM hand_off WHERE state = 'offered'")
+        return row
+
+    async def lease(self, thread: Thread) -> tuple[str, int]:
+        """Who may speak, and since which epoch."""
+        (row,) = await self.rows(
+            "SELECT lease_holder, lease_epoch FROM conversation WHERE id = :id", id=str(thread.number)
+        )
+        return row.lease_holder, row.lease_epoch
+
+    async def post(self, body: bytes, headers: Raw) -> int:
+        """Deliver a webhook by hand; how it was answered."""
+        return (await self.http.post("/hooks/shop", content=body, headers=headers)).status_code
+
+    async def bodies(self) -> list[bytes]:
+        """The webhooks that were accepted."""
+        found = await self.rows(
+            "SELECT p.body FROM payload p JOIN inbox i ON i.ref = p.inbox_ref WHERE i.connection = 'shop'"
+        )
+        return [row.body for row in found]
+
+    async def causes(self, thread: Thread) -> list[str]:
+        """Why the lease moved, in order."""
+        found = await self.rows(
+            "SELECT l.cause FROM lease_change l JOIN conversation v ON v.ref = l.conversation_ref"
+            " WHERE v.id = :id ORDER BY l.epoch",
+            id=str(thread.number),
+        )
+        return [row.cause for row in found]
+
+
+@pytest.fixture
+def chatwoot_setup() -> Setup:
+    """The account's set-up; a test that wants another says so."""
+    return Setup()
+
+
+@pytest.fixture
+def chatwoot_description(request: pytest.FixtureRequest) -> Path | None:
+    """Chatwoot's description of its API; without the reference material the path is proven unjudged."""
+    try:
+        reference: Path = request.getfixturevalue("reference")
+    except pytest.skip.Exception:
+        return None
+    return reference / "vendor-specs" / "chatwoot" / "swagger-4.13.0.json"
+
+
+@pytest.fixture
+async def chatwoot_bridge(
+    knowledge_url: str,
+    tmp_path: Path,
+    overrides: dict[str, Any],
+    chatwoot_setup: Setup,
+    chatwoot_description: Path | None,
+) -> AsyncIterator[ChatwootBridge]:
+    """A bridge between a Chatwoot account and the house; no request may break the description."""
+    vendor_port, port = free_port(), free_port()
+    url = f"http://127.0.0.1:{port}"
+    helpdesk = ChatwootAccount(chatwoot_setup, f"{url}/hooks/shop")
+    judge = _judge(chatwoot_description, helpdesk) if chatwoot_description else None
+    helpdesk.front = judge or helpdesk
+    settings = Settings(
+        database_url=knowledge_url,
+        data_dir=tmp_path,
+        public_url=url,
+        connections={"shop": {"adapter": "chatwoot", "settings": _settings(chatwoot_setup, vendor_port)}},
+        **{"turns": {"quiet": 0.05}, "delivery": {"first_retry": 0.05}} | overrides,
+    )
+    app = create_app(settings)
+    async with AsyncExitStack() as stack:
+        vendor_url = await stack.enter_async_context(serving(helpdesk, vendor_port))
+        await stack.enter_async_context(serving(app, port))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
+        await stack.enter_async_context(helpdesk.courier)
+        yield ChatwootBridge(
+            helpdesk=helpdesk,
+            helpdesk_url=vendor_url,
+            url=url,
+            settings=settings,
+            http=http,
+            house=app.state.house,
+            judge=judge,
+        )
+    assert judge is None or judge.faults == []
+
+
+def _judge(description: Path, responder: httpx.AsyncBaseTransport) -> "Judge":
+    from judge import Judge  # noqa: PLC0415 - slow to import; only these tests pay for it
+
+    return Judge(description, responder)
+
+
+def _settings(setup: Setup, port: int) -> Raw:
+    given: Raw = {
+        "base_url": f"http://127.0.0.1:{port}",
+        "account_id": setup.account,
+        "token": "user-token",
+        "api_channel": "live",
+    }
+    if setup.bot:
+        given["bot_token"] = "bot-token"
+    if setup.signs:
+        given["webhook_secret"] = [SECRETS[hook] for hook in setup.hooks]
+    return given
