@@ -155,6 +155,7 @@ def _listen(stage: Stage, scene: Scene, message: MessageState, occasion: Occasio
         message_id=message.id,
         text=message.text,
         sent_at=message.sent_at,
+        heard_at=now,
         epoch=scene.thread.lease.epoch,
     )
     acts.judge(stage, scene)

@@ -59,15 +59,25 @@ class History(Struct, kw_only=True):
 
 
 def hear(
-    history: History, *, ref: int, message_id: str, text: str, sent_at: datetime, epoch: int
+    history: History,
+    *,
+    ref: int,
+    message_id: str,
+    text: str,
+    sent_at: datetime,
+    heard_at: datetime,
+    epoch: int,
 ) -> TurnState:
-    """Add a customer's message: to the burst that is still unanswered, or as a new turn with `ref`."""
+    """Add a customer's message: to the burst that is still unanswered, or as a new turn with `ref`.
+
+    Messages are put in order by the vendor's clock (`sent_at`); waits are told by ours (`heard_at`).
+    """
     said = {"id": message_id, "text": text, "at": sent_at}
     turn = history.current
     if turn is not None and turn.state == "collecting" and turn.epoch == epoch and not turn.ended_by:
         turn.texts = sorted([*turn.texts, said], key=lambda item: (_moment(item["at"]), item["id"]))
         turn.generation += 1
-        turn.last_customer_at = max(turn.last_customer_at, sent_at)
+        turn.last_customer_at = heard_at
     else:
         turn = TurnState(
             ref=ref,
@@ -75,8 +85,8 @@ def hear(
             number=turn.number + 1 if turn else 1,
             epoch=epoch,
             texts=[said],
-            opened_at=sent_at,
-            last_customer_at=sent_at,
+            opened_at=heard_at,
+            last_customer_at=heard_at,
         )
         history.turns.append(turn)
     turn.dirty = True

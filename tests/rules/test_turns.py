@@ -17,6 +17,7 @@ def hear(history: History, text: str, *, after: float = 0, epoch: int = 1) -> Tu
         message_id=f"m{after}",
         text=text,
         sent_at=NOW + timedelta(seconds=after),
+        heard_at=NOW,
         epoch=epoch,
     )
 
