@@ -2,9 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,21 +78,21 @@ async def test_a_duplicate_is_answered_200_and_stored_once(bridge: Bridge) -> No
 
 
 @pytest.mark.parametrize(
-    ("headers", "why"),
+    ("sign_now", "why"),
     [
-        ({}, "missing"),
-        (signed(BODY, secret="guessed"), "none of the active secrets"),
-        (signed(BODY + b" "), "none of the active secrets"),
-        (signed(BODY, age=timedelta(minutes=6)), "older"),
-        (signed(BODY, age=timedelta(minutes=-6)), "future"),
+        (dict, "missing"),
+        (partial(signed, BODY, secret="guessed"), "none of the active secrets"),
+        (partial(signed, BODY + b" "), "none of the active secrets"),
+        (partial(signed, BODY, age=timedelta(minutes=6)), "older"),
+        (partial(signed, BODY, age=timedelta(minutes=-6)), "future"),
     ],
     ids=["unsigned", "wrong secret", "tampered", "stale", "from the future"],
 )
 async def test_what_the_helpdesk_did_not_send_is_refused(
-    bridge: Bridge, headers: Mapping[str, str], why: str
+    bridge: Bridge, sign_now: Callable[[], Mapping[str, str]], why: str
 ) -> None:
     """401 with the reason, and nothing is kept."""
-    answer = await post(bridge, BODY, headers)
+    answer = await post(bridge, BODY, sign_now())
     assert answer.status_code == 401
     assert answer.headers["content-type"] == "application/problem+json"
     assert why in answer.json()["detail"]
