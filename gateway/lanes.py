@@ -132,7 +132,7 @@ class LaneWorker:
         stage = await self.load(connection, [(e, c) for e, cs in parsed for c in cs])
         for event, changes in parsed:
             home = home_of(event)
-            occasion = Occasion(connection=event.connection, event_ref=event.ref, origin=event.origin)
+            occasion = Occasion(event_ref=event.ref, origin=event.origin)
             for change in changes:
                 advance(stage, home, change, occasion)
         await self._pack(connection, stage)
@@ -221,7 +221,6 @@ class LaneWorker:
             text=package.render_note(hand_off.package, hand_off),
         )
         occasion = Occasion(
-            connection=scene.thread.conversation.connection,
             event_ref=None,
             origin=model.Origin.LIVE,
             decision_ref=hand_off.decision_ref,

@@ -82,7 +82,6 @@ class Stage(Struct, kw_only=True):
 class Occasion(Struct, frozen=True, kw_only=True):
     """What everything decided now goes back to: an event, and perhaps the decision of a rule."""
 
-    connection: str
     event_ref: int | None
     origin: Origin
     decision_ref: int | None = None

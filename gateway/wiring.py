@@ -44,7 +44,7 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
             scene = _scene(stage, home, change.conversation, change.customer, occasion)
             meanings = (
                 *mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at),
-                *mirror.apply_message(scene.thread, change, _seen(stage, home, occasion), stage.refs),
+                *mirror.apply_message(scene.thread, change, _seen(stage, occasion), stage.refs),
             )
             _react(stage, scene, meanings, occasion)
         case ConversationChanged():
@@ -65,8 +65,8 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
             assert_never(change)
 
 
-def _seen(stage: Stage, home: str, occasion: Occasion) -> Seen:
-    return Seen(connection=home, event_ref=occasion.event_ref, origin=occasion.origin, now=stage.now)
+def _seen(stage: Stage, occasion: Occasion) -> Seen:
+    return Seen(event_ref=occasion.event_ref, origin=occasion.origin, now=stage.now)
 
 
 def _scene(

@@ -21,7 +21,6 @@ from sync.thread import CustomerState, MessageState, Refs, Thread, person_json, 
 class Seen(Struct, frozen=True, kw_only=True):
     """The event being applied: where it came from and when."""
 
-    connection: str
     event_ref: int | None
     origin: Origin
     now: datetime
