@@ -76,13 +76,14 @@ def merge(
     commands: Iterable[Command],
     hand_offs: Iterable[HandOff],
 ) -> list[Entry]:
-    """Order by time. What is of the same moment comes in the order in which it was made."""
+    """Order by time. At one moment: what was said to us, the turn it opened, what we made of it."""
     ordered = list(commands)
     asked = {command.ref: command.created_at for command in ordered}
     placed: list[tuple[datetime, int, int, Entry]] = []
     for message in messages:
         at = _heard(message, asked)
-        placed.append((at, 1, message.ref, MessageEntry(at=at, message=message)))
+        ours = message.command_ref in asked
+        placed.append((at, 1 if ours else -1, message.ref, MessageEntry(at=at, message=message)))
     placed += [(t.opened_at, 0, t.ref, TurnEntry(at=t.opened_at, turn=t)) for t in turns]
     placed += [(d.decided_at, 1, d.ref, DecisionEntry(at=d.decided_at, decision=d)) for d in decisions]
     placed += [(c.created_at, 1, c.ref, CommandEntry(at=c.created_at, command=c)) for c in ordered]
@@ -90,7 +91,7 @@ def merge(
     start = min((at for at, *_ in placed), default=None)
     for lease in leases:
         at = min(lease.at, start) if lease.epoch == 1 and start else lease.at
-        placed.append((at, -1 if lease.epoch == 1 else 1, lease.ref, LeaseEntry(at=at, lease=lease)))
+        placed.append((at, -2 if lease.epoch == 1 else 1, lease.ref, LeaseEntry(at=at, lease=lease)))
     placed.sort(key=lambda item: item[:3])
     return [entry for *_, entry in placed]
 

@@ -108,10 +108,10 @@ async def test_the_timeline_tells_the_whole_story_in_order(bridge: Bridge, api: 
     told = [_short(entry) for entry in entries if entry["type"] != "command"]
     wanted = [
         "lease ai first_seen",
-        "turn 1 unresolved",
         f"customer: {QUESTION}",
-        "turn 2 unresolved",
+        "turn 1 unresolved",
         "customer: I want a person",
+        "turn 2 unresolved",
         "decision asked-for-a-person",
         "lease nobody rule:asked-for-a-person",
         "hand_off claimed",
