@@ -267,6 +267,49 @@ async def test_webhooks_come_twice_late_or_never_when_told_to(
     assert texts(changes_in(memory, listener.heard)) == ["fourth", "third"]
 
 
+async def test_the_second_of_two_webhooks_may_be_out_of_date(
+    helpdesk: MemoryHelpdesk, memory: Memory, listener: Listener
+) -> None:
+    """A duplicate that comes late tells of what was, after later events."""
+    conversation = helpdesk.customer_says("li", "first").conversation_id
+    await helpdesk.drain()
+    listener.heard.clear()
+    helpdesk.misbehave("duplicate", seconds=0.1)
+    helpdesk.customer_says("li", "second", conversation_id=conversation)
+    helpdesk.customer_says("li", "third", conversation_id=conversation)
+    await helpdesk.drain()
+    assert texts(changes_in(memory, listener.heard)) == ["second", "third", "second"]
+
+
+async def test_a_late_deed_is_done_though_nobody_waits_for_it(
+    helpdesk: MemoryHelpdesk, memory: Memory
+) -> None:
+    """A vendor that is slow to act acts even where the caller has hung up."""
+    conversation = helpdesk.customer_says("li", "hello").conversation_id
+    helpdesk.misbehave("late", seconds=0.3)
+    memory.http.timeout = httpx.Timeout(0.1)
+    with pytest.raises(Retryable) as caught:
+        await memory.push(reply(conversation))
+    assert caught.value.outcome_unknown
+    assert len(helpdesk.messages) == 1
+    await asyncio.sleep(0.4)
+    assert len(helpdesk.messages) == 2
+
+
+async def test_a_clock_that_is_wrong_shows_in_every_record(helpdesk: MemoryHelpdesk) -> None:
+    """What happened is listed in order and at real times, whatever the helpdesk's own clock says."""
+    helpdesk.set_clock(-60)
+    before = datetime.now(UTC)
+    said = helpdesk.customer_says("li", "hello")
+    assert before - said.created_at > timedelta(seconds=59)
+    assert [each.type for each in helpdesk.happened] == [
+        "customer_changed",
+        "conversation_changed",
+        "message_posted",
+    ]
+    assert all(each.at >= before for each in helpdesk.happened)
+
+
 async def test_a_refused_webhook_is_sent_again_in_order(
     helpdesk: MemoryHelpdesk, memory: Memory, listener: Listener
 ) -> None:
@@ -318,12 +361,17 @@ async def test_a_checker_in_another_process_can_direct_and_read(
         await control.delete("/misbehave")
         await control.post("/drain")
         log = (await control.get("/log")).json()
+        assert (await control.put("/clock", json={"ahead": 5})).status_code == 200
+        happened = (await control.get("/happened?after=1")).json()["items"]
         seen = (await control.get(f"/conversations/{conversation}")).json()
         assert (await control.post("/misbehave", json={"fault": "sing"})).status_code == 422
         assert (await control.post("/customers/li/say", json={"txt": "x"})).status_code == 422
         assert (await control.get("/nothing")).status_code == 404
     assert [message["text"] for message in log["messages"]] == ["你好", "hi"]
     assert all(delivery["status"] == 202 for delivery in log["deliveries"])
+    assert [each["type"] for each in happened[:2]] == ["conversation_changed", "message_posted"]
+    assert happened[1]["message"]["text"] == "你好"
+    assert helpdesk.clock_ahead == timedelta(seconds=5)
     assert seen["conversation"]["status"] == "resolved"
     assert seen["conversation"]["assignee"]["name"] == "Alex"
     assert helpdesk.state.customer("li").attributes == {"tier": "gold"}

@@ -48,6 +48,10 @@ class _Attributes(msgspec.Struct, forbid_unknown_fields=True):
     attributes: dict[str, Any]
 
 
+class _Clock(msgspec.Struct, forbid_unknown_fields=True):
+    ahead: float
+
+
 class Control:
     """The handlers under `/control`: each calls the method of the same name on the helpdesk."""
 
@@ -61,10 +65,12 @@ class Control:
             ("POST", "/control/conversations/{}/assignee", self._assignee),
             ("POST", "/control/conversations/{}/tags", self._tags),
             ("PUT", "/control/webhook", self._webhook),
+            ("PUT", "/control/clock", self._clock),
             ("POST", "/control/misbehave", self._misbehave),
             ("DELETE", "/control/misbehave", self._behave),
             ("POST", "/control/drain", self._drain),
             ("GET", "/control/log", self._log),
+            ("GET", "/control/happened", self._happened),
             ("GET", "/control/conversations/{}", self._conversation),
         )
 
@@ -97,6 +103,10 @@ class Control:
         self._helpdesk.courier.subscription = request.read(Subscription)
         return {}
 
+    async def _clock(self, request: Request) -> Any:
+        self._helpdesk.set_clock(request.read(_Clock).ahead)
+        return {}
+
     async def _misbehave(self, request: Request) -> Any:
         self._helpdesk.faults.add(request.read(Misbehaviour))
         return {}
@@ -115,6 +125,10 @@ class Control:
             "messages": self._helpdesk.messages,
             "deliveries": self._helpdesk.deliveries,
         }
+
+    async def _happened(self, request: Request) -> Any:
+        after = int(request.query.get("after", "0"))
+        return {"items": self._helpdesk.happened[after:]}
 
     async def _conversation(self, request: Request) -> Any:
         conversation = self._helpdesk.state.conversation(request.path_ids[0])

@@ -65,10 +65,15 @@ class Courier:
                 self._note(parcel, attempt=0, status=0, fault=Fault.DROP)
             case Fault.REORDER:
                 late = misbehaviour.seconds if misbehaviour else None
-                self._start(self._send_late(parcel, _OUT_OF_ORDER_SECONDS if late is None else late))
+                self._start(
+                    self._send_late(parcel, _OUT_OF_ORDER_SECONDS if late is None else late, Fault.REORDER)
+                )
             case Fault.DUPLICATE:
                 self._queue(parcel)
-                self._queue(parcel)
+                if misbehaviour is not None and misbehaviour.seconds is not None:
+                    self._start(self._send_late(parcel, misbehaviour.seconds, Fault.DUPLICATE))
+                else:
+                    self._queue(parcel)
             case _:
                 self._queue(parcel)
 
@@ -107,9 +112,9 @@ class Courier:
             waiting.popleft()
         del self._lanes[lane]
 
-    async def _send_late(self, parcel: _Parcel, seconds: float) -> None:
+    async def _send_late(self, parcel: _Parcel, seconds: float, fault: Fault) -> None:
         await asyncio.sleep(seconds)
-        await self._deliver(parcel, fault=Fault.REORDER)
+        await self._deliver(parcel, fault=fault)
 
     async def _deliver(self, parcel: _Parcel, *, fault: Fault | None) -> None:
         subscription = self.subscription

@@ -18,6 +18,7 @@ class Fault(StrEnum):
     RESET_BEFORE = "reset_before"
     RESET_AFTER = "reset_after"
     SLOW = "slow"
+    LATE = "late"
     DUPLICATE = "duplicate"
     REORDER = "reorder"
     DROP = "drop"
@@ -32,7 +33,8 @@ class Misbehaviour(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     It strikes the next `times` matching requests or webhooks (`None`: all), each with `chance`.
     `method` and `path` (a part of it) narrow API requests, `event` narrows webhooks by type.
-    `seconds` is how long a time-out or slow answer lasts, or how late a reordered webhook comes.
+    `seconds` is how long a time-out lasts, by how much an answer (`slow`) or the deed itself (`late`) is
+    delayed, or how late a reordered webhook, or the second of two, comes.
     """
 
     fault: Fault

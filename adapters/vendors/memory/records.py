@@ -78,6 +78,23 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: Message | None = None
 
 
+class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an event told of, in the helpdesk's own order; `at` is real time, however wrong its clock is.
+
+    `status` and `assignee_id` are the conversation's as they were then.
+    """
+
+    event: str
+    type: str
+    by: str
+    customer_id: str
+    conversation_id: str | None = None
+    status: str | None = None
+    assignee_id: str | None = None
+    message: Message | None = None
+    at: datetime
+
+
 class RequestLog(msgspec.Struct, kw_only=True):
     """One API request as it arrived, and what became of it.
 

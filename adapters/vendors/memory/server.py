@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import hmac
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -14,7 +14,15 @@ from adapters.vendors.memory.api import Api
 from adapters.vendors.memory.control import Control
 from adapters.vendors.memory.delivery import Courier, Subscription
 from adapters.vendors.memory.faults import AFTER, Fault, Faults, Misbehaviour
-from adapters.vendors.memory.records import Conversation, Customer, DeliveryLog, Message, RequestLog
+from adapters.vendors.memory.records import (
+    Conversation,
+    Customer,
+    DeliveryLog,
+    Event,
+    Happened,
+    Message,
+    RequestLog,
+)
 from adapters.vendors.memory.routes import Request, Routes
 from adapters.vendors.memory.state import State, UnknownRecordError
 
@@ -46,9 +54,11 @@ class MemoryHelpdesk:
         seed: int = 0,
     ) -> None:
         self.requests: list[RequestLog] = []
+        self.happened: list[Happened] = []
+        self.clock_ahead = timedelta()
         self.faults = Faults(seed)
         self.courier = Courier(self.faults, concurrency=concurrency, timeout=webhook_timeout)
-        self.state = State(self.courier.send)
+        self.state = State(self._tell, lambda: datetime.now(UTC) + self.clock_ahead)
         self._token = token
         self._api = Api(self.state)
         self._control = Control(self)
@@ -125,6 +135,10 @@ class MemoryHelpdesk:
         self.state.change_customer(customer, by="agent", attributes=merged)
         return customer
 
+    def set_clock(self, ahead: float) -> None:
+        """Let the helpdesk's clock be `ahead` seconds ahead of the real time from now on (behind: < 0)."""
+        self.clock_ahead = timedelta(seconds=ahead)
+
     def misbehave(self, fault: Fault | str, **options: Any) -> None:
         """Misbehave from now on; the options are those of `Misbehaviour`."""
         self.faults.add(msgspec.convert({"fault": fault, **options}, Misbehaviour))
@@ -152,6 +166,24 @@ class MemoryHelpdesk:
             else:
                 await self._serve_api(request, receive, send)
 
+    def _tell(self, event: Event) -> None:
+        conversation = event.conversation
+        assignee = conversation.assignee if conversation else None
+        self.happened.append(
+            Happened(
+                event=event.id,
+                type=event.type,
+                by=event.by,
+                customer_id=event.customer.id,
+                conversation_id=conversation.id if conversation else None,
+                status=conversation.status if conversation else None,
+                assignee_id=assignee.id if assignee else None,
+                message=event.message,
+                at=datetime.now(UTC),
+            )
+        )
+        self.courier.send(event)
+
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
@@ -166,7 +198,9 @@ class MemoryHelpdesk:
         fault = misbehaviour.fault if misbehaviour else None
         entry = self._note(request, fault)
         answer: Answer | None = None
-        if fault in AFTER or fault in {None, Fault.SLOW}:
+        if misbehaviour is not None and fault is Fault.LATE:
+            await asyncio.sleep(misbehaviour.seconds or _SLOW_SECONDS)
+        if fault in AFTER or fault in {None, Fault.SLOW, Fault.LATE}:
             answer = await self._authorized(request)
         if misbehaviour is not None:
             answer = await _spoil(misbehaviour, answer, receive)
@@ -219,6 +253,8 @@ async def _spoil(misbehaviour: Misbehaviour, answer: Answer | None, receive: Rec
             return None
         case Fault.SLOW:
             await asyncio.sleep(misbehaviour.seconds or _SLOW_SECONDS)
+            return answer
+        case Fault.LATE:
             return answer
         case _:
             return None

@@ -5,7 +5,7 @@ It does not de-duplicate by token: a helpdesk that is sent a message twice shows
 
 import itertools
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from adapters.vendors.memory.records import Agent, Conversation, Customer, Event, Message
@@ -20,9 +20,9 @@ class UnknownRecordError(LookupError):
 
 
 class State:
-    """The helpdesk's memory. Every change is told to `tell` as an event."""
+    """The helpdesk's memory. Every change is told to `tell` as an event; `now` is the helpdesk's clock."""
 
-    def __init__(self, tell: Callable[[Event], None]) -> None:
+    def __init__(self, tell: Callable[[Event], None], now: Callable[[], datetime]) -> None:
         self.customers: dict[str, Customer] = {}
         self.conversations: dict[str, Conversation] = {}
         self.messages: list[Message] = []
@@ -32,6 +32,7 @@ class State:
         self._numbers = itertools.count(1)
         self._revisions = itertools.count(1)
         self._tell = tell
+        self._now = now
 
     def customer(self, customer_id: str) -> Customer:
         """The customer of that id."""
@@ -67,7 +68,7 @@ class State:
             id=customer_id,
             name=details.pop("name", None) or customer_id,
             revision=next(self._revisions),
-            updated_at=datetime.now(UTC),
+            updated_at=self._now(),
             **details,
         )
         self.customers[customer_id] = customer
@@ -76,7 +77,7 @@ class State:
 
     def open(self, customer: Customer, *, channel: str, subject: str | None = None) -> Conversation:
         """A new conversation, which a bot handles at first."""
-        now = datetime.now(UTC)
+        now = self._now()
         conversation = Conversation(
             id=f"con_{next(self._numbers)}",
             customer_id=customer.id,
@@ -160,7 +161,7 @@ class State:
 
     def _touch(self, record: Customer | Conversation) -> None:
         record.revision = next(self._revisions)
-        record.updated_at = datetime.now(UTC)
+        record.updated_at = self._now()
 
     def _announce_conversation(self, conversation: Conversation, by: str) -> None:
         self._announce("conversation_changed", by, self.customer(conversation.customer_id), conversation)
@@ -178,7 +179,7 @@ class State:
                 id=f"evt_{next(self._numbers)}",
                 type=kind,
                 by=by,
-                occurred_at=datetime.now(UTC),
+                occurred_at=self._now(),
                 customer=customer,
                 conversation=conversation,
                 message=message,
