@@ -1,4 +1,4 @@
-"""Carrying commands out: claim, do, settle. One in flight per conversation and connection."""
+"""Carrying commands out: claim, do, settle. One in flight per subject and connection."""
 
 import asyncio
 import time
@@ -219,7 +219,7 @@ class Dispatcher:
         async with self._engine.begin() as connection:
             await outbox.settle(connection, finished)
             await self._store_messages(connection, finished)
-            answers = [_answer_event(done) for done in batch if done.answer is not None]
+            answers = [event for done in batch if (event := _answer_event(done)) is not None]
             if answers:
                 await inbox.accept(connection, answers)
             await self._measure(connection, finished)
@@ -236,7 +236,10 @@ class Dispatcher:
         replies: dict[tuple[int, int | None], datetime] = {
             (f.claimed.conversation_ref, f.claimed.turn): f.ended_at
             for f in finished
-            if f.claimed.kind == "reply" and f.claimed.turn and f.verdict.state == "done"
+            if f.claimed.kind == "reply"
+            and f.claimed.conversation_ref
+            and f.claimed.turn
+            and f.verdict.state == "done"
         }
         if replies:
             opened = await rules_store.load_openings(connection, replies)
@@ -253,6 +256,7 @@ class Dispatcher:
         write(
             "attempt",
             conversation=claimed.conversation_ref,
+            customer=claimed.customer_ref,
             connection=claimed.connection,
             command=claimed.ref,
             kind=claimed.kind,
@@ -280,8 +284,10 @@ class Dispatcher:
             log.info("connection_tried_again", connection=name)
 
 
-def _answer_event(done: Done) -> RawEvent:
+def _answer_event(done: Done) -> RawEvent | None:
     claimed = done.finished.claimed
+    if done.answer is None or claimed.home is None or claimed.conversation_id is None:
+        return None
     return RawEvent(
         connection=AI,
         key=claimed.key,

@@ -8,7 +8,19 @@ wrote the row: the export's watermark (see `sync.store.log`).
 from datetime import datetime
 from typing import Any, Optional
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, LargeBinary, Sequence, SmallInteger, Text, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    DateTime,
+    Identity,
+    Index,
+    LargeBinary,
+    Sequence,
+    SmallInteger,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
@@ -220,7 +232,10 @@ class HandOff(SQLModel, table=True):
 
 
 class CommandRow(SQLModel, table=True):
-    """The outbox and its ledger: one thing to do, in order per conversation and connection."""
+    """The outbox and its ledger: one thing to do, in order per subject and connection.
+
+    The subject is a conversation or a customer; their refs come from one sequence, so never meet.
+    """
 
     __tablename__ = "command"
     __table_args__ = (
@@ -228,7 +243,7 @@ class CommandRow(SQLModel, table=True):
         Index("command_due", "ready_at", postgresql_where=text("state = 'waiting'")),
         Index(
             "command_order",
-            "conversation_ref",
+            "subject_ref",
             "connection",
             "ref",
             postgresql_where=text("state IN ('waiting', 'in_flight')"),
@@ -238,10 +253,17 @@ class CommandRow(SQLModel, table=True):
         Index(
             "command_remote", "conversation_ref", "remote_id", postgresql_where=text("remote_id IS NOT NULL")
         ),
+        CheckConstraint("num_nonnulls(conversation_ref, customer_ref) = 1", name="command_subject"),
     )
 
     ref: int = _ref()
-    conversation_ref: int = _link(index=True)
+    conversation_ref: int | None = _link(default=None, nullable=True, index=True)
+    customer_ref: int | None = _link(default=None, nullable=True, index=True)
+    subject_ref: int | None = _link(
+        default=None,
+        nullable=True,
+        sa_column_args=[Computed("COALESCE(conversation_ref, customer_ref)", persisted=True)],
+    )
     connection: str = _text()
     kind: str = _text()
     body: dict[str, Any] = _json()

@@ -21,13 +21,17 @@ GRACE = timedelta(seconds=3)
 
 
 class Claimed(Struct, frozen=True, kw_only=True):
-    """A command in our hands. `outcome_unknown`: an earlier try may have worked, so look first."""
+    """A command in our hands, about a conversation or a customer.
+
+    `outcome_unknown`: an earlier try may have worked, so look first.
+    """
 
     ref: int
-    conversation_ref: int
+    conversation_ref: int | None
+    customer_ref: int | None
     connection: str
-    conversation_id: str
-    home: str
+    conversation_id: str | None
+    home: str | None
     """The connection that the conversation lives at."""
     kind: str
     body: dict[str, Any]
@@ -40,28 +44,32 @@ class Claimed(Struct, frozen=True, kw_only=True):
     claimed_at: datetime
 
 
-# Only the first unfinished command of each conversation and connection is due. An epoch that has
+# Only the first unfinished command of each subject and connection is due. An epoch that has
 # moved on means that the right to speak is gone: the check rides in the claim, right before sending.
 _CLAIM = text("""
 WITH due AS (
-    SELECT c.ref, v.lease_epoch, v.id AS conversation_id, v.connection AS home
-    FROM command c JOIN conversation v ON v.ref = c.conversation_ref
+    SELECT c.ref, c.conversation_ref FROM command c
     WHERE c.state = 'waiting' AND c.ready_at <= :now AND NOT c.connection = ANY(:paused)
       AND NOT EXISTS (
         SELECT 1 FROM command e
-        WHERE e.conversation_ref = c.conversation_ref AND e.connection = c.connection
+        WHERE e.subject_ref = c.subject_ref AND e.connection = c.connection
           AND e.ref < c.ref AND e.state IN ('waiting', 'in_flight'))
     ORDER BY c.priority, c.ready_at
     LIMIT :most
-    FOR UPDATE OF c SKIP LOCKED FOR SHARE OF v SKIP LOCKED
+    FOR UPDATE OF c SKIP LOCKED
+), spoken AS (
+    SELECT v.ref, v.lease_epoch, v.id, v.connection FROM conversation v
+    WHERE v.ref IN (SELECT conversation_ref FROM due)
+    FOR SHARE SKIP LOCKED
 )
 UPDATE command c SET
-    state = CASE WHEN c.epoch <> due.lease_epoch THEN 'superseded' ELSE 'in_flight' END,
-    done_at = CASE WHEN c.epoch <> due.lease_epoch THEN CAST(:now AS timestamptz) END,
-    reason = CASE WHEN c.epoch <> due.lease_epoch THEN 'the lease moved on before it was sent' END,
+    state = CASE WHEN c.epoch <> spoken.lease_epoch THEN 'superseded' ELSE 'in_flight' END,
+    done_at = CASE WHEN c.epoch <> spoken.lease_epoch THEN CAST(:now AS timestamptz) END,
+    reason = CASE WHEN c.epoch <> spoken.lease_epoch THEN 'the lease moved on before it was sent' END,
     claimed_by = :worker, claimed_at = :now, attempts = c.attempts + 1
-FROM due WHERE c.ref = due.ref
-RETURNING c.*, due.conversation_id, due.home
+FROM due LEFT JOIN spoken ON spoken.ref = due.conversation_ref
+WHERE c.ref = due.ref AND (due.conversation_ref IS NULL OR spoken.ref IS NOT NULL)
+RETURNING c.*, spoken.id AS conversation_id, spoken.connection AS home
 """).bindparams(bindparam("paused", type_=ARRAY(TEXT)))
 
 
@@ -169,7 +177,7 @@ _NEXT_DUE = text("""
 SELECT LEAST(
     (SELECT min(c.ready_at) FROM command c WHERE c.state = 'waiting' AND NOT c.connection = ANY(:paused)
        AND NOT EXISTS (SELECT 1 FROM command e
-         WHERE e.conversation_ref = c.conversation_ref AND e.connection = c.connection
+         WHERE e.subject_ref = c.subject_ref AND e.connection = c.connection
            AND e.ref < c.ref AND e.state IN ('waiting', 'in_flight'))),
     (SELECT min(c.claimed_at) + CAST(:grace AS interval) + interval '1 second'
        FROM command c WHERE c.state = 'in_flight' AND c.claimed_by <> :worker))
