@@ -91,6 +91,13 @@ class LaneSettings(_Frozen):
     """How many conversations one transaction works on at most."""
 
 
+class StorageSettings(_Frozen):
+    """How long what is stored is kept."""
+
+    keep_payloads: timedelta = Field(default=timedelta(days=30), ge=timedelta(days=1))
+    """How long the bodies of events are kept, such as `30d`; those that are waiting or parked stay longer."""
+
+
 class Settings(BaseSettings):
     """Everything a process needs to know."""
 
@@ -132,6 +139,8 @@ class Settings(BaseSettings):
     """How commands are sent."""
     lanes: LaneSettings = LaneSettings()
     """How accepted events are worked."""
+    storage: StorageSettings = StorageSettings()
+    """How long what is stored is kept."""
 
     @classmethod
     def settings_customise_sources(

@@ -16,6 +16,7 @@ from config.clock import Clock, utc_now
 from config.database import open_engine
 from config.embedded import EmbeddedPostgres
 from config.settings import Settings
+from gateway import storage
 from gateway.dispatcher import Dispatcher
 from gateway.jobs import look_at_waiting
 from gateway.lanes import LaneWorker
@@ -74,12 +75,16 @@ class House:
             metrics=self.metrics,
         )
         look = partial(look_at_waiting, self.engine, self.clock, self.policies.measures.silence_after)
+        age = partial(storage.age_payloads, self.engine, self.settings.storage.keep_payloads)
         return Worker(
             engine=self.engine,
             lanes=self.lane_worker(),
             dispatcher=dispatcher,
             refresh_knowledge=self.refresh_knowledge,
-            leader=Leader(self.engine, {"waiting": (look, timedelta(seconds=1))}),
+            leader=Leader(
+                self.engine,
+                {"waiting": (look, timedelta(seconds=1)), "payloads": (age, storage.EVERY)},
+            ),
             clock=self.clock,
             metrics=self.metrics,
         )

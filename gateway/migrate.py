@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.database import open_engine
+from gateway.storage import make_ahead
 
 LOCATION = Path(__file__).with_name("migrations")
 
@@ -35,6 +36,7 @@ async def upgrade(url: str) -> None:
             revision = await connection.run_sync(_revision)
             _refuse_unknown(revision)
             await connection.run_sync(_upgrade)
+        await make_ahead(engine)
     finally:
         await engine.dispose()
 

@@ -87,12 +87,13 @@ class Inbox(SQLModel, table=True):
 
 
 class Payload(SQLModel, table=True):
-    """The body of an inbox row, kept apart so that it can age out."""
+    """The body of an inbox row, kept apart so that it can age out: see `sync.store.payloads`."""
 
     __tablename__ = "payload"
+    __table_args__ = ({"postgresql_partition_by": "RANGE (received_at)"},)
 
     inbox_ref: int = _ref()
-    received_at: datetime = _at()
+    received_at: datetime = _at(primary_key=True)
     body: bytes = Field(sa_type=LargeBinary)
 
 

@@ -122,7 +122,7 @@ FROM unnest(:lanes) AS l(lane)
 CROSS JOIN LATERAL (
     SELECT * FROM inbox i WHERE i.state = 'pending' AND i.lane = l.lane ORDER BY i.ref LIMIT :most
 ) e
-JOIN payload p ON p.inbox_ref = e.ref
+JOIN payload p ON p.inbox_ref = e.ref AND p.received_at = e.received_at
 ORDER BY e.ref
 """).bindparams(bindparam("lanes", type_=ARRAY(TEXT)))
 
