@@ -71,6 +71,13 @@ class VipSettings(_Frozen):
     """Its values that mean VIP, in lower case."""
 
 
+class VoiceSettings(_Frozen):
+    """Who may speak, and how the right to speak comes back to the AI."""
+
+    other_bot_silence: timedelta = timedelta(minutes=10)
+    """Another bot that speaks takes the conversation from the AI, which has it again after this silence."""
+
+
 class DeliverySettings(_Frozen):
     """How commands are sent."""
 
@@ -133,6 +140,8 @@ class Settings(BaseSettings):
     """How the knowledge answers."""
     turns: TurnSettings = TurnSettings()
     """When a burst of customer messages is over."""
+    voice: VoiceSettings = VoiceSettings()
+    """Who may speak, and how the right to speak comes back to the AI."""
     vip: VipSettings = VipSettings()
     """Which customers are VIPs."""
     delivery: DeliverySettings = DeliverySettings()

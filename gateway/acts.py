@@ -13,7 +13,7 @@ from rules import policy, turns
 from rules.engine import Decision, Fired
 from rules.turns import TurnState
 from rules.verdict import AnswerState
-from sync.lease import Closed, HandedOff, Happening, Holder, Returned
+from sync.lease import Closed, ClosedWithoutAi, HandedOff, Happening, Holder, Returned
 from sync.lease import advance as advance_lease
 from sync.thread import HandOffState, LeaseMove, NewCommand
 
@@ -39,6 +39,8 @@ def move_lease(stage: Stage, scene: Scene, happening: Happening, cause: str, occ
             _end_hand_off(stage, scene, "taken")
         case Holder.AI:
             _end_hand_off(stage, scene, "returned" if isinstance(happening, Returned) else "resolved")
+        case Holder.OTHER_BOT:
+            turns.end(scene.history, "other_bot")
         case Holder.DESK_AGENT | Holder.NOBODY:
             pass
         case _:
@@ -46,11 +48,12 @@ def move_lease(stage: Stage, scene: Scene, happening: Happening, cause: str, occ
 
 
 def close(stage: Stage, scene: Scene, occasion: Occasion) -> None:
-    """The conversation was resolved: its last turn gets its verdict, and the AI its lease back."""
+    """The conversation was resolved: its last turn gets its verdict, and the AI, if any, its lease."""
     if occasion.live:
         turns.end(scene.history, "closed")
         judge(stage, scene)
-    move_lease(stage, scene, Closed(), "resolved", occasion)
+    with_ai = stage.has_ai(scene.thread.conversation.connection)
+    move_lease(stage, scene, Closed() if with_ai else ClosedWithoutAi(), "resolved", occasion)
 
 
 def judge(stage: Stage, scene: Scene) -> None:

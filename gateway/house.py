@@ -18,7 +18,7 @@ from config.embedded import EmbeddedPostgres
 from config.settings import Settings
 from gateway import storage
 from gateway.dispatcher import Dispatcher
-from gateway.jobs import look_at_waiting
+from gateway.jobs import look_at_voices, look_at_waiting
 from gateway.lanes import LaneWorker
 from gateway.leader import Leader
 from gateway.metrics import Metrics
@@ -76,6 +76,7 @@ class House:
         )
         look = partial(look_at_waiting, self.engine, self.clock, self.policies.measures.silence_after)
         age = partial(storage.age_payloads, self.engine, self.settings.storage.keep_payloads)
+        voices = partial(look_at_voices, self.engine, self.clock, self.settings.voice)
         return Worker(
             engine=self.engine,
             lanes=self.lane_worker(),
@@ -83,7 +84,11 @@ class House:
             refresh_knowledge=self.refresh_knowledge,
             leader=Leader(
                 self.engine,
-                {"waiting": (look, timedelta(seconds=1)), "payloads": (age, storage.EVERY)},
+                {
+                    "waiting": (look, timedelta(seconds=1)),
+                    "voices": (voices, timedelta(seconds=1)),
+                    "payloads": (age, storage.EVERY),
+                },
             ),
             clock=self.clock,
             metrics=self.metrics,

@@ -1,16 +1,18 @@
 """What happens because time passes. Plain functions: the leader's scheduler says when, never whether."""
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import rules.store as rules_store
 from adapters.model import Origin
 from config.clock import Clock
+from config.settings import VoiceSettings
 from gateway.scene import CLOCK
-from gateway.wiring import Tick
-from sync.store import inbox
+from gateway.wiring import BotSilence, Tick, Timer
+from sync.store import inbox, timers
 from sync.store.inbox import RawEvent, lane_of
 
 STEP = timedelta(seconds=5)
@@ -24,16 +26,40 @@ async def look_at_waiting(engine: AsyncEngine, clock: Clock, silence_after: time
         waiting = await rules_store.load_waiting(connection, now=now, step=STEP)
         silent = await rules_store.load_silent(connection, before=now - silence_after)
         places = await inbox.load_places(connection, [ref for ref, _ in (*waiting, *silent)])
-        events = [
-            RawEvent(
-                connection=CLOCK,
-                key=key,
-                lane=lane_of(*places[ref]),
-                body=msgspec.json.encode(Tick(conversation_id=places[ref][1])),
-                received_at=now,
-                origin=Origin.LIVE,
-            )
-            for ref, key in (*waiting, *silent)
+        due = [
+            (places[ref][0], key, Tick(conversation_id=places[ref][1])) for ref, key in (*waiting, *silent)
         ]
-        if events:
-            await inbox.accept(connection, events)
+        await _ring(connection, due, now)
+
+
+async def look_at_voices(engine: AsyncEngine, clock: Clock, settings: VoiceSettings) -> None:
+    """Tell conversations that another bot has taken and left."""
+    now = clock()
+    async with engine.begin() as connection:
+        silent = await timers.silent_bots(connection, before=now - settings.other_bot_silence)
+        due: list[tuple[str, str, Timer]] = [
+            (
+                place.connection,
+                f"bot-{place.connection}-{place.id}-{place.epoch}",
+                BotSilence(conversation_id=place.id, epoch=place.epoch),
+            )
+            for place in silent
+        ]
+        await _ring(connection, due, now)
+
+
+async def _ring(connection: AsyncConnection, due: Iterable[tuple[str, str, Timer]], now: datetime) -> None:
+    """Put timers into their lanes, each by home, key and body; one that rang before doesn't ring again."""
+    events = [
+        RawEvent(
+            connection=CLOCK,
+            key=key,
+            lane=lane_of(home, timer.conversation_id),
+            body=msgspec.json.encode(timer),
+            received_at=now,
+            origin=Origin.LIVE,
+        )
+        for home, key, timer in due
+    ]
+    if events:
+        await inbox.accept(connection, events)

@@ -20,7 +20,7 @@ from config.settings import Settings
 from gateway import acts, package
 from gateway.scene import INSIDE, Occasion, Policies, Scene, Stage
 from gateway.wiring import Event as Change
-from gateway.wiring import Tick, advance
+from gateway.wiring import Timer, advance
 from sync.store import inbox, loading, threads
 from sync.store.inbox import Event
 from sync.thread import HandOffState
@@ -235,7 +235,7 @@ class LaneWorker:
         await rules_store.save_decisions(connection, [d for s in scenes for d in s.decisions])
 
 
-_INSIDE_CHANGES = AnswerPrepared | DeskActed | Tick
+_INSIDE_CHANGES = AnswerPrepared | DeskActed | Timer
 
 
 def home_of(event: Event) -> str:
@@ -247,10 +247,10 @@ def _addresses(home: str, change: Change) -> Iterable[tuple[str, str]]:
     match change:
         case MessagePosted() | model.ConversationChanged():
             yield (home, change.conversation.id)
-        case AnswerPrepared() | DeskActed() | Tick():
-            yield (home, change.conversation_id)
-        case _:
+        case model.CustomerChanged():
             return
+        case _:
+            yield (home, change.conversation_id)
 
 
 def _customer_addresses(home: str, change: Change) -> Iterable[tuple[str, str]]:

@@ -34,7 +34,16 @@ class Tick(Struct, frozen=True, kw_only=True, tag="tick"):
     conversation_id: str
 
 
-Event = Change | Tick
+class BotSilence(Struct, frozen=True, kw_only=True, tag="bot_silence"):
+    """The other bot that took the conversation in `epoch` has said nothing for as long as it may."""
+
+    conversation_id: str
+    epoch: int
+
+
+Timer = Tick | BotSilence
+"""What the clock puts into a lane."""
+Event = Change | Timer
 
 
 def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
@@ -57,12 +66,23 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
             _take_answer(stage, stage.scenes[home, change.conversation_id], change, occasion)
         case DeskActed():
             desk.act(stage, stage.scenes[home, change.conversation_id], change, occasion)
-        case Tick():
-            scene = stage.scenes[home, change.conversation_id]
-            acts.judge(stage, scene)
-            _decide(stage, scene, occasion)
+        case Tick() | BotSilence():
+            _pass_time(stage, stage.scenes[home, change.conversation_id], change, occasion)
         case _:
             assert_never(change)
+
+
+def _pass_time(stage: Stage, scene: Scene, timer: Timer, occasion: Occasion) -> None:
+    match timer:
+        case Tick():
+            acts.judge(stage, scene)
+            _decide(stage, scene, occasion)
+        case BotSilence(epoch=epoch) if epoch == scene.thread.lease.epoch:
+            acts.move_lease(stage, scene, lease.OtherBotFellSilent(), "other_bot_silent", occasion)
+        case BotSilence():
+            pass
+        case _:
+            assert_never(timer)
 
 
 def _seen(stage: Stage, occasion: Occasion) -> Seen:
@@ -134,7 +154,9 @@ def _react(stage: Stage, scene: Scene, meanings: tuple[Meaning, ...], occasion: 
                 acts.close(stage, scene, occasion)
             case mirror.StatusMoved(Status.PENDING, Status.OPEN):
                 acts.move_lease(stage, scene, lease.PersonOpened(), "opened_by_agent", occasion)
-            case mirror.StatusMoved() | mirror.OtherBotSpoke() | mirror.Echoed():
+            case mirror.OtherBotSpoke():
+                acts.move_lease(stage, scene, lease.OtherBotSpoke(), "other_bot_spoke", occasion)
+            case mirror.StatusMoved() | mirror.Echoed():
                 pass
             case _:
                 assert_never(meaning)

@@ -22,9 +22,10 @@ class Holder(StrEnum):
     """Who may speak now."""
 
     AI = "ai"
+    OTHER_BOT = "other_bot"
+    NOBODY = "nobody"
     SAAS_AGENT = "saas_agent"
     DESK_AGENT = "desk_agent"
-    NOBODY = "nobody"
 
 
 def _says(description: str) -> Meta:

@@ -105,7 +105,7 @@ def answered(turn: TurnState, answer: dict[str, Any]) -> None:
 
 
 def end(history: History, by: str) -> None:
-    """The latest turn got its outcome from outside: `person` took over, or the conversation `closed`."""
+    """The latest turn got its outcome from outside: `person` or `other_bot` took over, or it was `closed`."""
     turn = history.current
     if turn is not None and turn.ended_by is None:
         turn.ended_by = by
@@ -144,7 +144,7 @@ def _view(turn: TurnState, follower: TurnState | None, now: datetime) -> TurnVie
         confidence=answer.get("confidence"),
         follow_up=follower.words if follower else None,
         closed=turn.ended_by == "closed",
-        person_took_over=turn.ended_by == "person",
+        person_took_over=turn.ended_by in {"person", "other_bot"},
         quiet_for=now - turn.last_customer_at if turn.answer and follower is None else timedelta(),
     )
 

@@ -59,7 +59,7 @@ class TurnView(Struct, frozen=True, kw_only=True):
     quiet_for: timedelta = timedelta(0)
     """How long nobody has spoken since the answer."""
     person_took_over: bool = False
-    """A person spoke before the customer did: what follows is no evidence about the AI."""
+    """Somebody else spoke before the customer did: what follows is no evidence about the AI."""
     returned: Returned | None = None
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -13,9 +13,10 @@ class Holder(StrEnum):
     """Who may speak now."""
 
     AI = "ai"
+    OTHER_BOT = "other_bot"
+    NOBODY = "nobody"
     SAAS_AGENT = "saas_agent"
     DESK_AGENT = "desk_agent"
-    NOBODY = "nobody"
 
 
 class Lease(Struct, frozen=True, kw_only=True):
@@ -28,9 +29,17 @@ class Lease(Struct, frozen=True, kw_only=True):
 
 
 class PersonSpoke(Struct, frozen=True):
-    """An agent wrote at the helpdesk, by whatever route."""
+    """An agent wrote to the customer by any route: the helpdesk's window or API, a phone, another app."""
 
     person: Person | None
+
+
+class OtherBotSpoke(Struct, frozen=True):
+    """A bot that isn't ours wrote to the customer."""
+
+
+class OtherBotFellSilent(Struct, frozen=True):
+    """The bot that has the conversation has said nothing for as long as the settings allow."""
 
 
 class Assigned(Struct, frozen=True):
@@ -54,40 +63,72 @@ class Claimed(Struct, frozen=True):
 
 
 class Returned(Struct, frozen=True):
-    """A person gave it back to the AI."""
+    """A person gave it back to the AI, or nobody came for it in time."""
 
 
 class Closed(Struct, frozen=True):
-    """The conversation was resolved: what comes next starts with the AI again."""
+    """The conversation was resolved: what comes next starts with our AI again, where it answers at all."""
 
 
-Happening = PersonSpoke | Assigned | PersonOpened | HandedOff | Claimed | Returned | Closed
+class ClosedWithoutAi(Struct, frozen=True):
+    """The same at a connection where our AI doesn't answer."""
 
 
-def _target(lease: Lease, happening: Happening) -> tuple[Holder, Person | None]:
-    match happening:
-        case PersonSpoke(person):
-            return Holder.SAAS_AGENT, person or lease.person
-        case Assigned(person) if lease.holder is not Holder.DESK_AGENT:
-            return Holder.SAAS_AGENT, person
-        case PersonOpened() | HandedOff() if lease.holder is Holder.AI:
-            return Holder.NOBODY, None
-        case Claimed(person):
-            return Holder.DESK_AGENT, person
-        case Returned() | Closed():
-            return Holder.AI, None
-        case Assigned() | PersonOpened() | HandedOff():
-            return lease.holder, lease.person
-        case _:
-            assert_never(happening)
+Happening = (
+    PersonSpoke
+    | OtherBotSpoke
+    | OtherBotFellSilent
+    | Assigned
+    | PersonOpened
+    | HandedOff
+    | Claimed
+    | Returned
+    | Closed
+    | ClosedWithoutAi
+)
+
+_AI, _BOT, _NONE, _SAAS, _DESK = Holder
+_COLUMN = {holder: number for number, holder in enumerate(Holder)}
+# Every pair is decided here. A person who speaks gets it from anyone; a bot only from our AI; what a
+# bot, a rule or a vendor's status does never takes it from a person.
+_TABLE: MappingProxyType[type[Happening], tuple[Holder, Holder, Holder, Holder, Holder]] = MappingProxyType(
+    {
+        # held by:            AI     BOT    NONE   SAAS   DESK
+        PersonSpoke:         (_SAAS, _SAAS, _SAAS, _SAAS, _SAAS),
+        OtherBotSpoke:       (_BOT,  _BOT,  _NONE, _SAAS, _DESK),
+        OtherBotFellSilent:  (_AI,   _AI,   _NONE, _SAAS, _DESK),
+        Assigned:            (_SAAS, _SAAS, _SAAS, _SAAS, _DESK),
+        PersonOpened:        (_NONE, _NONE, _NONE, _SAAS, _DESK),
+        HandedOff:           (_NONE, _NONE, _NONE, _SAAS, _DESK),
+        Claimed:             (_DESK, _DESK, _DESK, _DESK, _DESK),
+        Returned:            (_AI,   _AI,   _AI,   _AI,   _AI),
+        Closed:              (_AI,   _AI,   _AI,   _AI,   _AI),
+        ClosedWithoutAi:     (_NONE, _NONE, _NONE, _NONE, _NONE),
+    }
+)  # fmt: skip
 
 
 def advance(lease: Lease, happening: Happening, *, now: datetime) -> Lease:
     """The lease after `happening`; the same object when nobody's right to speak changes."""
-    holder, person = _target(lease, happening)
-    if holder is lease.holder and (person is None or person == lease.person):
+    holder = _TABLE[type(happening)][_COLUMN[lease.holder]]
+    person = _person(lease, happening, holder)
+    if holder is lease.holder and person == lease.person:
         return lease
     return Lease(holder=holder, person=person, epoch=lease.epoch + 1, since=now)
+
+
+def _person(lease: Lease, happening: Happening, holder: Holder) -> Person | None:
+    """Who it is by name; one whose name isn't told is taken for the one who has it."""
+    kept = lease.person if holder is lease.holder else None
+    match happening:
+        case PersonSpoke(person) if person is not None:
+            return person
+        case Assigned(person) if holder is Holder.SAAS_AGENT:
+            return person
+        case Claimed(person):
+            return person
+        case _:
+            return kept
 
 
 def first_lease(*, assignee: Person | None, ai: bool, now: datetime) -> Lease:

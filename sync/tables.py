@@ -136,6 +136,7 @@ class Conversation(SQLModel, table=True):
     __table_args__ = (
         Index("conversation_vendor", "connection", "id", unique=True),
         Index("conversation_recent", text("last_message_at DESC")),
+        Index("conversation_other_bot", "lease_since", postgresql_where=text("lease_holder = 'other_bot'")),
     )
 
     ref: int = _ref()

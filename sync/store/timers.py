@@ -1,0 +1,35 @@
+"""For which conversations the time is up. Each query has an index that holds nothing else."""
+
+from datetime import datetime
+
+from msgspec import Struct
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+MOST = 1000
+"""How many one look finds at most; the next look, a moment later, finds the rest."""
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """A conversation, by where it lives, and the epoch of its lease."""
+
+    connection: str
+    id: str
+    epoch: int
+
+
+_SILENT_BOTS = text("""
+SELECT v.connection, v.id, v.lease_epoch AS epoch FROM conversation v
+WHERE v.lease_holder = 'other_bot' AND v.lease_since < :before
+  AND NOT EXISTS (
+    SELECT 1 FROM message m
+    WHERE m.conversation_ref = v.ref AND m.author = 'ai' AND m.command_ref IS NULL AND NOT m.private
+      AND m.seen_at >= :before)
+ORDER BY v.lease_since LIMIT :most
+""")
+
+
+async def silent_bots(connection: AsyncConnection, *, before: datetime) -> list[Place]:
+    """Conversations that another bot has and in which it hasn't spoken since `before`."""
+    rows = await connection.execute(_SILENT_BOTS, {"before": before, "most": MOST})
+    return [Place(**row) for row in rows.mappings()]
