@@ -49,8 +49,8 @@ def move_lease(stage: Stage, scene: Scene, happening: Happening, cause: str, occ
 
 def close(stage: Stage, scene: Scene, occasion: Occasion) -> None:
     """The conversation was resolved: its last turn gets its verdict, and the AI, if any, its lease."""
+    turns.end(scene.history, "closed")
     if occasion.live:
-        turns.end(scene.history, "closed")
         judge(stage, scene)
     with_ai = stage.has_ai(scene.thread.conversation.connection)
     move_lease(stage, scene, Closed() if with_ai else ClosedWithoutAi(), "resolved", occasion)

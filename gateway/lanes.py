@@ -21,11 +21,16 @@ from gateway import acts, package
 from gateway.scene import INSIDE, Occasion, Policies, Scene, Stage
 from gateway.wiring import Event as Change
 from gateway.wiring import Timer, advance
+from sync.pull import Pulled
 from sync.store import inbox, loading, threads
-from sync.store.inbox import Event
+from sync.store.inbox import Event, Form
 from sync.thread import HandOffState
 
 log = structlog.get_logger()
+LIVE_IN_A_ROW = 8
+"""After so many batches of live events, history gets one, however much is live."""
+HISTORY_LANES, HISTORY_PER_LANE = 12, 2
+"""A batch of history is small: what is live never waits long behind it."""
 
 
 class Spoilt(Struct, frozen=True):
@@ -41,6 +46,7 @@ class Worked(Struct, kw_only=True):
     lanes: list[str] = field(default_factory=list)
     events: int = 0
     received: list[datetime] = field(default_factory=list)
+    """When the live ones were received: how long history took tells nothing."""
     verdicts: list[str] = field(default_factory=list)
     hand_offs: list[str] = field(default_factory=list)
     parked: int = 0
@@ -65,49 +71,65 @@ class LaneWorker:
         self._policies = policies
         self._clock = clock
         self._new_key = new_key
-        self._after = ""
+        self._after = {True: "", False: ""}
+        self._live_in_a_row = 0
+        self._tried: list[str] = []
 
     async def work(self) -> Worked:
         """Work one batch of lanes; `lanes` is empty when nothing waits (or others hold it all)."""
         try:
-            return await self._batch(self._settings.lanes.lanes_per_batch)
+            return await self._batch()
         except DBAPIError:
             raise
         except Exception:  # noqa: BLE001 - find the event that did it, and let the others pass
             log.warning("batch_failed", error=traceback.format_exc(limit=-3))
         return await self._one_by_one()
 
-    async def _batch(self, most: int) -> Worked:
+    async def _batch(self) -> Worked:
         async with self._engine.begin() as connection:
-            lanes = await self._take(connection, most)
-            if not lanes:
-                return Worked()
-            events = await inbox.read_events(connection, lanes)
-            return await self.apply(connection, events)
+            events = await self._next(connection)
+            return await self.apply(connection, events) if events else Worked()
 
-    async def _take(self, connection: AsyncConnection, most: int) -> list[str]:
+    async def _next(self, connection: AsyncConnection) -> list[Event]:
+        """The next events: live ones first; history when nothing is live, and now and then anyway."""
+        self._tried = []
+        history_first = self._live_in_a_row >= LIVE_IN_A_ROW
+        for history in (history_first, not history_first):
+            lanes = await self._take(connection, history=history)
+            if lanes:
+                self._tried = lanes
+                self._live_in_a_row = 0 if history else self._live_in_a_row + 1
+                per_lane = HISTORY_PER_LANE if history else inbox.EVENTS_PER_LANE
+                return await inbox.read_events(connection, lanes, per_lane=per_lane)
+        return []
+
+    async def _take(self, connection: AsyncConnection, *, history: bool) -> list[str]:
         """The next lanes in name order, going round: a flood in one can't starve the rest."""
-        lanes = await inbox.take_lanes(connection, after=self._after, most=most)
-        if len(lanes) < most and self._after:
-            lanes += await inbox.take_lanes(connection, after="", most=most - len(lanes))
-        self._after = lanes[-1] if len(lanes) == most else ""
+        most = self._settings.lanes.lanes_per_batch
+        if history:
+            most = min(most, HISTORY_LANES)
+        after = self._after[history]
+        lanes = await inbox.take_lanes(connection, after=after, most=most, history=history)
+        if len(lanes) < most and after:
+            lanes += await inbox.take_lanes(connection, after="", most=most - len(lanes), history=history)
+        self._after[history] = lanes[-1] if len(lanes) == most else ""
         return lanes
 
     async def _one_by_one(self) -> Worked:
-        """Work single events, so that the one that fails is known and set aside."""
+        """Work the batch's lanes event by event, so that the one that fails is known and set aside."""
         total = Worked()
-        after = ""
-        while True:
+        for lane in self._tried:
             async with self._engine.begin() as connection:
-                lanes = await inbox.take_lanes(connection, after=after, most=1)
-                events = await inbox.read_events(connection, lanes, per_lane=1) if lanes else []
+                if not await inbox.try_lane(connection, lane):
+                    continue
+                events = await inbox.read_events(connection, [lane], per_lane=1)
                 if not events:
-                    return total
-                after = lanes[0]
+                    continue
                 done = await self._attempt(connection, events[0])
             total.lanes += done.lanes
             total.events += done.events
             total.parked += done.parked
+        return total
 
     async def _attempt(self, connection: AsyncConnection, event: Event) -> Worked:
         try:
@@ -157,6 +179,8 @@ class LaneWorker:
     def _changes(self, event: Event) -> Sequence[Change]:
         if event.connection in INSIDE:
             return (msgspec.json.decode(event.body, type=_INSIDE_CHANGES),)
+        if event.form is Form.CANONICAL:
+            return msgspec.json.decode(event.body, type=tuple[Pulled, ...])
         adapter = self._adapters.get(event.connection)
         if adapter is None:
             raise LookupError(f"no connection is called {event.connection!r} any more")
@@ -280,7 +304,7 @@ def _report(events: Sequence[Event], stage: Stage, *, parked: int) -> Worked:
     return Worked(
         lanes=list(dict.fromkeys(event.lane for event in events)),
         events=len(events),
-        received=[event.received_at for event in events],
+        received=[event.received_at for event in events if event.origin is model.Origin.LIVE],
         verdicts=[verdict for scene in scenes for verdict in scene.verdicts],
         hand_offs=[d["rule"] for scene in scenes for d in scene.decisions if _hands_off(d)],
         parked=parked,

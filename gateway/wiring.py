@@ -113,7 +113,9 @@ def _scene(
 
 
 def _new_scene(stage: Stage, home: str, record: ConversationRecord, occasion: Occasion) -> Scene:
-    assignee = None if record.assignee is UNSET else record.assignee
+    # Resolved conversations keep their assignee at most helpdesks, but nobody is at work there.
+    resolved = record.status is Status.RESOLVED
+    assignee = None if record.assignee is UNSET or resolved else record.assignee
     conversation = ConversationState(
         ref=stage.refs.next(), connection=home, id=record.id, created_at=stage.now, dirty=True
     )
@@ -187,9 +189,17 @@ def _listen(stage: Stage, scene: Scene, message: MessageState, occasion: Occasio
 
 
 def _is_past(scene: Scene, meaning: Meaning) -> bool:
-    """Whether history tells of a person who spoke before what we know was said last."""
-    latest = scene.thread.conversation.last_message_at
-    return isinstance(meaning, mirror.AgentSpoke) and latest is not None and meaning.message.sent_at < latest
+    """Whether what history tells is over: a bot's words, or a person's who doesn't have the last word."""
+    conversation = scene.thread.conversation
+    match meaning:
+        case mirror.OtherBotSpoke():
+            return True
+        case mirror.AgentSpoke(message):
+            latest = conversation.last_message_at
+            answered = latest is not None and message.sent_at < latest
+            return answered or conversation.status == Status.RESOLVED
+        case _:
+            return False
 
 
 def _take_answer(stage: Stage, scene: Scene, answer: AnswerPrepared, occasion: Occasion) -> None:

@@ -70,7 +70,10 @@ class Inbox(SQLModel, table=True):
     __tablename__ = "inbox"
     __table_args__ = (
         Index("inbox_delivery", "connection", "key", unique=True),
-        Index("inbox_pending", "lane", "ref", postgresql_where=text("state = 'pending'")),
+        Index("inbox_live", "lane", "ref", postgresql_where=text("state = 'pending' AND origin = 'live'")),
+        Index(
+            "inbox_history", "lane", "ref", postgresql_where=text("state = 'pending' AND origin <> 'live'")
+        ),
         Index("inbox_parked", "ref", postgresql_where=text("state IN ('parked', 'malformed')")),
     )
 
@@ -79,6 +82,7 @@ class Inbox(SQLModel, table=True):
     key: str = _text()
     lane: str = _text()
     origin: str = _text(default="live", sa_column_kwargs={"server_default": "live"})
+    form: str = _text(default="vendor", sa_column_kwargs={"server_default": "vendor"})
     state: str = _text(default="pending", sa_column_kwargs={"server_default": "pending"})
     received_at: datetime = _at()
     done_at: datetime | None = _at(default=None)
@@ -108,6 +112,7 @@ class Customer(SQLModel, table=True):
     attributes: dict[str, Any] = _json(default_factory=dict)
     vendor_updated_at: datetime | None = _at(default=None, nullable=True)
     created_at: datetime = _at()
+    deleted_at: datetime | None = _at(default=None, nullable=True)
     xid: Optional[str] = _xid()  # noqa: UP045 - SQLModel reads the runtime type
 
 
@@ -158,6 +163,7 @@ class Conversation(SQLModel, table=True):
     lease_epoch: int = _link()
     lease_since: datetime = _at()
     lease_person: dict[str, Any] | None = _json(default=None, nullable=True)
+    deleted_at: datetime | None = _at(default=None, nullable=True)
     xid: Optional[str] = _xid()  # noqa: UP045 - as above
 
 

@@ -5,8 +5,8 @@ from importlib import import_module
 from alembic import context
 from sqlmodel import SQLModel
 
-for room in ("gateway", "knowledge", "rules", "sync"):
-    import_module(f"{room}.tables")
+for tables in ("gateway.tables", "knowledge.tables", "rules.tables", "sync.tables", "sync.pull_tables"):
+    import_module(tables)
 
 context.configure(
     connection=context.config.attributes["connection"],

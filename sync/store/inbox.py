@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 
 from msgspec import Struct
 from sqlalchemy import text
@@ -15,6 +16,13 @@ WAKE_LANES = "deskbridge_inbox"
 EVENTS_PER_LANE = 32
 
 
+class Form(StrEnum):
+    """What an event's body is: as its connection sent it, or a JSON list of canonical changes."""
+
+    VENDOR = "vendor"
+    CANONICAL = "canonical"
+
+
 class RawEvent(Struct, frozen=True, kw_only=True):
     """An event to accept. `lane` is already unique over connections (see `lane_of`)."""
 
@@ -24,6 +32,7 @@ class RawEvent(Struct, frozen=True, kw_only=True):
     body: bytes
     received_at: datetime
     origin: Origin = Origin.LIVE
+    form: Form = Form.VENDOR
     state: str = "pending"
     reason: str | None = None
 
@@ -35,6 +44,7 @@ class Event(Struct, frozen=True, kw_only=True):
     connection: str
     lane: str
     origin: Origin
+    form: Form = Form.VENDOR
     received_at: datetime
     body: bytes
 
@@ -49,12 +59,12 @@ def lane_of(connection: str, name: str) -> str:
 _ACCEPT = text("""
 WITH given AS MATERIALIZED (
     SELECT *, nextval(pg_get_serial_sequence('inbox', 'ref')) AS ref
-    FROM unnest(:connections, :keys, :lanes, :origins, :states, :reasons, :times, :bodies)
-        AS g(connection, key, lane, origin, state, reason, received_at, body)
+    FROM unnest(:connections, :keys, :lanes, :origins, :forms, :states, :reasons, :times, :bodies)
+        AS g(connection, key, lane, origin, form, state, reason, received_at, body)
 ), fresh AS (
-    INSERT INTO inbox (ref, connection, key, lane, origin, state, reason, received_at)
+    INSERT INTO inbox (ref, connection, key, lane, origin, form, state, reason, received_at)
     OVERRIDING SYSTEM VALUE
-    SELECT ref, connection, key, lane, origin, state, reason, received_at FROM given
+    SELECT ref, connection, key, lane, origin, form, state, reason, received_at FROM given
     ON CONFLICT (connection, key) DO NOTHING
     RETURNING ref, connection, key
 ), stored AS (
@@ -67,6 +77,7 @@ SELECT connection, key, CASE WHEN row_number() OVER () = 1 THEN pg_notify(:wake,
     bindparam("keys", type_=ARRAY(TEXT)),
     bindparam("lanes", type_=ARRAY(TEXT)),
     bindparam("origins", type_=ARRAY(TEXT)),
+    bindparam("forms", type_=ARRAY(TEXT)),
     bindparam("states", type_=ARRAY(TEXT)),
     bindparam("reasons", type_=ARRAY(TEXT)),
     bindparam("times", type_=ARRAY(TIMESTAMP(timezone=True))),
@@ -83,6 +94,7 @@ async def accept(connection: AsyncConnection, events: Sequence[RawEvent]) -> lis
             "keys": [event.key for event in events],
             "lanes": [event.lane for event in events],
             "origins": [event.origin.value for event in events],
+            "forms": [event.form.value for event in events],
             "states": [event.state for event in events],
             "reasons": [event.reason for event in events],
             "times": [event.received_at for event in events],
@@ -104,33 +116,53 @@ def _take_out(remaining: set[tuple[str, str]], item: tuple[str, str]) -> bool:
 
 # A loose index scan: one index probe a lane, however many events wait in it. The lock belongs to
 # the transaction: a worker that dies, or idles too long in it, gives its lanes back by itself.
-_TAKE = text("""
+# Live events and history lie in an index each, so that a flood of one never hides the other.
+_TAKE = """
 WITH RECURSIVE waiting AS (
-    (SELECT lane FROM inbox WHERE state = 'pending' AND lane > :after ORDER BY lane LIMIT 1)
+    (SELECT lane FROM inbox WHERE {which} AND lane > :after ORDER BY lane LIMIT 1)
     UNION ALL
-    SELECT (SELECT i.lane FROM inbox i WHERE i.state = 'pending' AND i.lane > waiting.lane
-            ORDER BY i.lane LIMIT 1)
+    SELECT (SELECT i.lane FROM inbox i WHERE {which} AND i.lane > waiting.lane ORDER BY i.lane LIMIT 1)
     FROM waiting WHERE waiting.lane IS NOT NULL
 )
 SELECT lane FROM waiting
 WHERE lane IS NOT NULL AND pg_try_advisory_xact_lock(hashtextextended(lane, 0))
 LIMIT :most
-""")
-_EVENTS = text("""
-SELECT e.ref, e.connection, e.lane, e.origin, e.received_at, p.body
+"""
+_LIVE = "state = 'pending' AND origin = 'live'"
+_HISTORY = "state = 'pending' AND origin <> 'live'"
+_TAKE_LIVE, _TAKE_HISTORY = (text(_TAKE.format(which=which)) for which in (_LIVE, _HISTORY))
+_EVENTS = text(f"""
+SELECT e.ref, e.connection, e.lane, e.origin, e.form, e.received_at, p.body
 FROM unnest(:lanes) AS l(lane)
 CROSS JOIN LATERAL (
-    SELECT * FROM inbox i WHERE i.state = 'pending' AND i.lane = l.lane ORDER BY i.ref LIMIT :most
+    SELECT * FROM (
+        (SELECT * FROM inbox i WHERE {_LIVE} AND i.lane = l.lane ORDER BY i.ref LIMIT :most)
+        UNION ALL
+        (SELECT * FROM inbox i WHERE {_HISTORY} AND i.lane = l.lane ORDER BY i.ref LIMIT :most)
+    ) AS both_kinds ORDER BY ref LIMIT :most
 ) e
 JOIN payload p ON p.inbox_ref = e.ref AND p.received_at = e.received_at
 ORDER BY e.ref
-""").bindparams(bindparam("lanes", type_=ARRAY(TEXT)))
+""").bindparams(bindparam("lanes", type_=ARRAY(TEXT)))  # noqa: S608 - two constants
 
 
-async def take_lanes(connection: AsyncConnection, *, after: str, most: int) -> list[str]:
-    """Lock up to `most` lanes that have work, in name order after `after`, for this transaction."""
-    rows = await connection.execute(_TAKE, {"after": after, "most": most})
+async def take_lanes(
+    connection: AsyncConnection, *, after: str, most: int, history: bool = False
+) -> list[str]:
+    """Lock up to `most` lanes, in name order after `after`, for this transaction.
+
+    They are lanes in which live events wait, or else those in which `history` does.
+    """
+    rows = await connection.execute(_TAKE_HISTORY if history else _TAKE_LIVE, {"after": after, "most": most})
     return list(rows.scalars())
+
+
+async def try_lane(connection: AsyncConnection, lane: str) -> bool:
+    """Lock one lane for this transaction, unless somebody else holds it."""
+    got = await connection.scalar(
+        text("SELECT pg_try_advisory_xact_lock(hashtextextended(:lane, 0))"), {"lane": lane}
+    )
+    return bool(got)
 
 
 async def lock_lane(connection: AsyncConnection, lane: str) -> None:
@@ -149,6 +181,7 @@ async def read_events(
             connection=row.connection,
             lane=row.lane,
             origin=Origin(row.origin),
+            form=Form(row.form),
             received_at=row.received_at,
             body=row.body,
         )
@@ -175,9 +208,9 @@ async def park(connection: AsyncConnection, ref: int, *, reason: str, detail: st
 
 
 async def oldest_pending(connection: AsyncConnection) -> datetime | None:
-    """When the longest-waiting event was received."""
+    """When the longest-waiting live event was received; history waits without hurry."""
     rows = await connection.execute(
-        text("SELECT received_at FROM inbox WHERE state = 'pending' ORDER BY ref LIMIT 1")
+        text("SELECT min(received_at) FROM inbox WHERE state = 'pending' AND origin = 'live'")
     )
     return rows.scalar()
 
