@@ -165,7 +165,11 @@ class Dispatcher:
             status = error.status if isinstance(error, AdapterError) else None
             detail = f"{type(error).__name__}: {error}"
             verdict = after_failure(
-                error, attempt=claimed.attempts, now=self._clock(), patience=self._patience
+                error,
+                attempt=claimed.attempts,
+                now=self._clock(),
+                patience=self._patience,
+                unknown_before=claimed.outcome_unknown,
             )
             if verdict.pause:
                 self._pause(claimed.connection, detail)

@@ -53,9 +53,13 @@ def after_failure(
     attempt: int,
     now: datetime,
     patience: Patience,
+    unknown_before: bool = False,
     jitter: float | None = None,
 ) -> Verdict:
-    """What to do after `error`: wait and try again, look first, park, or pause the connection."""
+    """What to do after `error`: wait and try again, look first, park, or pause the connection.
+
+    `unknown_before`: an earlier try may have worked, and this one did not find out: that stays so.
+    """
     jitter = random.random() if jitter is None else jitter  # noqa: S311 - spreading load, not secrets
     detail = f"{type(error).__name__}: {error}"
     match error:
@@ -68,17 +72,17 @@ def after_failure(
                 state="waiting",
                 outcome=Outcome.FATAL,
                 ready_at=now + patience.longest,
+                outcome_unknown=unknown_before,
                 pause=True,
                 reason=detail,
             )
         case Retryable() if attempt < patience.attempts:
             wait = max(back_off(attempt, patience, jitter=jitter), error.retry_after or timedelta())
-            unknown = error.outcome_unknown
             return Verdict(
                 state="waiting",
-                outcome=Outcome.UNKNOWN if unknown else Outcome.RETRY,
+                outcome=Outcome.UNKNOWN if error.outcome_unknown else Outcome.RETRY,
                 ready_at=now + wait,
-                outcome_unknown=unknown,
+                outcome_unknown=error.outcome_unknown or unknown_before,
                 reason=detail,
             )
         case _:

@@ -267,14 +267,14 @@ async def test_webhooks_come_twice_late_or_never_when_told_to(
     assert texts(changes_in(memory, listener.heard)) == ["fourth", "third"]
 
 
-async def test_the_second_of_two_webhooks_may_be_out_of_date(
+async def test_a_stale_webhook_tells_of_what_was(
     helpdesk: MemoryHelpdesk, memory: Memory, listener: Listener
 ) -> None:
-    """A duplicate that comes late tells of what was, after later events."""
+    """It comes in its order, and once more after later events."""
     conversation = helpdesk.customer_says("li", "first").conversation_id
     await helpdesk.drain()
     listener.heard.clear()
-    helpdesk.misbehave("duplicate", seconds=0.1)
+    helpdesk.misbehave("stale", seconds=0.1)
     helpdesk.customer_says("li", "second", conversation_id=conversation)
     helpdesk.customer_says("li", "third", conversation_id=conversation)
     await helpdesk.drain()

@@ -56,6 +56,15 @@ async def test_a_reply_that_timed_out_after_it_was_posted_is_not_posted_again(br
     assert [row.outcome for row in outcomes] == ["unknown", "found"]
 
 
+async def test_a_look_that_fails_is_looked_again_before_anything_is_sent(bridge: Bridge) -> None:
+    """Posted, but answered 500; then the look fails as well: the reply still stands once."""
+    bridge.helpdesk.misbehave("error_after", method="POST", path="/messages", times=1)
+    bridge.helpdesk.misbehave("error", method="GET", path="/messages", times=2)
+    said = bridge.helpdesk.customer_says("cus_1", "How long does delivery take?")
+    await bridge.settled()
+    assert len(bridge.replies(said.conversation_id)) == 1
+
+
 async def test_a_vendor_that_fails_or_throttles_is_tried_again(bridge: Bridge) -> None:
     """500 before anything happened, then 429 with Retry-After: the reply arrives once."""
     bridge.helpdesk.misbehave("error", method="POST", path="/messages", times=1)

@@ -29,6 +29,13 @@ def test_an_unknown_outcome_asks_to_look_first() -> None:
     assert (verdict.outcome, verdict.outcome_unknown) == (Outcome.UNKNOWN, True)
 
 
+@pytest.mark.parametrize("error", [Retryable("the look failed"), Fatal("the look was refused")])
+def test_what_was_not_found_out_stays_unknown(error: Retryable | Fatal) -> None:
+    """A look that fails tells nothing about the try before it."""
+    verdict = after_failure(error, attempt=2, now=NOW, patience=PATIENCE, unknown_before=True)
+    assert (verdict.state, verdict.outcome_unknown) == ("waiting", True)
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [(Rejected("422"), Outcome.REJECTED), (Unsupported("no tags"), Outcome.UNSUPPORTED)],

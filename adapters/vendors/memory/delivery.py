@@ -16,6 +16,7 @@ from adapters.vendors.memory.records import SIGNATURE, DeliveryLog, Event
 from adapters.webhook import Webhook
 
 _OUT_OF_ORDER_SECONDS = 0.2
+_STALE_SECONDS = 5.0
 
 
 class Subscription(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -34,6 +35,7 @@ class _Parcel(msgspec.Struct, frozen=True):
     type: str
     lane: str
     body: bytes
+    fault: Fault | None = None
 
 
 class Courier:
@@ -58,22 +60,20 @@ class Courier:
         if self.subscription is None:
             return
         lane = event.conversation.id if event.conversation else event.customer.id
-        parcel = _Parcel(event.id, event.type, lane, msgspec.json.encode(event))
         misbehaviour = self._faults.for_webhook(event.type)
-        match misbehaviour.fault if misbehaviour else None:
+        fault, late = (misbehaviour.fault, misbehaviour.seconds) if misbehaviour else (None, None)
+        parcel = _Parcel(event.id, event.type, lane, msgspec.json.encode(event), fault)
+        match fault:
             case Fault.DROP:
-                self._note(parcel, attempt=0, status=0, fault=Fault.DROP)
+                self._note(parcel, attempt=0, status=0)
             case Fault.REORDER:
-                late = misbehaviour.seconds if misbehaviour else None
-                self._start(
-                    self._send_late(parcel, _OUT_OF_ORDER_SECONDS if late is None else late, Fault.REORDER)
-                )
+                self._start(self._send_late(parcel, _OUT_OF_ORDER_SECONDS if late is None else late))
             case Fault.DUPLICATE:
+                self._queue(msgspec.structs.replace(parcel, fault=None))
                 self._queue(parcel)
-                if misbehaviour is not None and misbehaviour.seconds is not None:
-                    self._start(self._send_late(parcel, misbehaviour.seconds, Fault.DUPLICATE))
-                else:
-                    self._queue(parcel)
+            case Fault.STALE:
+                self._queue(msgspec.structs.replace(parcel, fault=None))
+                self._start(self._send_late(parcel, _STALE_SECONDS if late is None else late))
             case _:
                 self._queue(parcel)
 
@@ -108,22 +108,22 @@ class Courier:
     async def _work_off(self, lane: str) -> None:
         waiting = self._lanes[lane]
         while waiting:
-            await self._deliver(waiting[0], fault=None)
+            await self._deliver(waiting[0])
             waiting.popleft()
         del self._lanes[lane]
 
-    async def _send_late(self, parcel: _Parcel, seconds: float, fault: Fault) -> None:
+    async def _send_late(self, parcel: _Parcel, seconds: float) -> None:
         await asyncio.sleep(seconds)
-        await self._deliver(parcel, fault=fault)
+        await self._deliver(parcel)
 
-    async def _deliver(self, parcel: _Parcel, *, fault: Fault | None) -> None:
+    async def _deliver(self, parcel: _Parcel) -> None:
         subscription = self.subscription
         if subscription is None:
             return
         for attempt in range(1, subscription.attempts + 1):
             async with self._slots:
                 status = await self._post(subscription, parcel)
-            self._note(parcel, attempt=attempt, status=status, fault=fault)
+            self._note(parcel, attempt=attempt, status=status)
             if httpx.codes.is_success(status):
                 return
             await asyncio.sleep(subscription.backoff * 2 ** (attempt - 1))
@@ -142,9 +142,9 @@ class Courier:
             return 0
         return answer.status_code
 
-    def _note(self, parcel: _Parcel, *, attempt: int, status: int, fault: Fault | None) -> None:
+    def _note(self, parcel: _Parcel, *, attempt: int, status: int) -> None:
         at = datetime.now(UTC)
         entry = DeliveryLog(
-            event=parcel.id, type=parcel.type, attempt=attempt, status=status, fault=fault, at=at
+            event=parcel.id, type=parcel.type, attempt=attempt, status=status, fault=parcel.fault, at=at
         )
         self.log.append(entry)

@@ -8,7 +8,7 @@ import msgspec
 
 
 class Fault(StrEnum):
-    """One way to misbehave; the last three concern outgoing webhooks, the others the API."""
+    """One way to misbehave; the last four concern outgoing webhooks, the others the API."""
 
     ERROR = "error"
     ERROR_AFTER = "error_after"
@@ -20,11 +20,12 @@ class Fault(StrEnum):
     SLOW = "slow"
     LATE = "late"
     DUPLICATE = "duplicate"
+    STALE = "stale"
     REORDER = "reorder"
     DROP = "drop"
 
 
-WEBHOOK_FAULTS = frozenset({Fault.DUPLICATE, Fault.REORDER, Fault.DROP})
+WEBHOOK_FAULTS = frozenset({Fault.DUPLICATE, Fault.STALE, Fault.REORDER, Fault.DROP})
 AFTER = frozenset({Fault.ERROR_AFTER, Fault.TIME_OUT_AFTER, Fault.RESET_AFTER})
 
 
@@ -34,7 +35,7 @@ class Misbehaviour(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     It strikes the next `times` matching requests or webhooks (`None`: all), each with `chance`.
     `method` and `path` (a part of it) narrow API requests, `event` narrows webhooks by type.
     `seconds` is how long a time-out lasts, by how much an answer (`slow`) or the deed itself (`late`) is
-    delayed, or how late a reordered webhook, or the second of two, comes.
+    delayed, or how late a stale or reordered webhook comes.
     """
 
     fault: Fault
