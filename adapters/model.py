@@ -66,10 +66,11 @@ class IdentityKind(StrEnum):
 
 
 class Identity(Struct, frozen=True):
-    """One address of a customer."""
+    """One address of a customer. `verified`: the vendor says that it has been proven to be theirs."""
 
     kind: IdentityKind
     value: str
+    verified: bool = False
 
 
 class Person(Struct, frozen=True):
@@ -138,6 +139,14 @@ class CustomerChanged(Struct, frozen=True, kw_only=True, tag="customer_changed")
     occurred_at: datetime
 
 
+class CustomersMerged(Struct, frozen=True, kw_only=True, tag="customers_merged"):
+    """The vendor made one record of two: what was `gone_id` is `customer` now."""
+
+    customer: CustomerRecord
+    gone_id: str
+    occurred_at: datetime
+
+
 class ConversationChanged(Struct, frozen=True, kw_only=True, tag="conversation_changed"):
     """A conversation is new or different; `by` is who changed it, when the vendor says."""
 
@@ -181,7 +190,7 @@ class DeskActed(Struct, frozen=True, kw_only=True, tag="desk_acted"):
     text: str | None = None
 
 
-Change = CustomerChanged | ConversationChanged | MessagePosted | AnswerPrepared | DeskActed
+Change = CustomerChanged | CustomersMerged | ConversationChanged | MessagePosted | AnswerPrepared | DeskActed
 
 
 class Reply(Struct, frozen=True, kw_only=True, tag="reply"):

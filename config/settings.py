@@ -7,7 +7,7 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -78,6 +78,36 @@ class VoiceSettings(_Frozen):
     """Another bot that speaks takes the conversation from the AI, which has it again after this silence."""
 
 
+class IdentitySettings(_Frozen):
+    """When customers of several connections are one person. An address that isn't verified never links."""
+
+    default_region: str | None = Field(default=None, pattern="^[A-Z]{2}$")
+    """The country of phone numbers written without a country code, such as `CN`."""
+    link_by: tuple[Literal["external", "email", "phone"], ...] = ("external", "email", "phone")
+    """What links, strongest first; `external` is your own id of a customer, the same everywhere."""
+    trust: frozenset[str] = frozenset()
+    """Connections whose addresses count as verified, such as your CRM."""
+    ids: dict[str, tuple[Annotated[str, Field(pattern=r"^(id|attributes\..+)$")], ...]] = Field(
+        default_factory=dict
+    )
+    """By connection, where else it keeps your id of a customer: `id` (its own) or `attributes.NAME`."""
+    never: tuple[str, ...] = (
+        "info@*",
+        "contact@*",
+        "hello@*",
+        "sales@*",
+        "service@*",
+        "support@*",
+        "office@*",
+        "admin@*",
+        "no-reply@*",
+        "noreply@*",
+    )
+    """Addresses that many share, which never link; `*` stands for anything."""
+    shared_after: int = Field(default=5, ge=1)
+    """An address that more customers have than this never links."""
+
+
 class DeliverySettings(_Frozen):
     """How commands are sent."""
 
@@ -144,6 +174,8 @@ class Settings(BaseSettings):
     """Who may speak, and how the right to speak comes back to the AI."""
     vip: VipSettings = VipSettings()
     """Which customers are VIPs."""
+    identity: IdentitySettings = IdentitySettings()
+    """When customers of several connections are one person."""
     delivery: DeliverySettings = DeliverySettings()
     """How commands are sent."""
     lanes: LaneSettings = LaneSettings()

@@ -42,11 +42,11 @@ def gather(stage: Stage, scene: Scene, occasion: Occasion) -> Facts:
 def _customer(stage: Stage, customer: CustomerState | None) -> vocabulary.CustomerFacts:
     if customer is None:
         return vocabulary.CustomerFacts()
-    vip = stage.settings.vip
+    vip, attributes = stage.settings.vip, customer.whole_attributes
     return vocabulary.CustomerFacts(
-        name=customer.name,
-        vip=str(customer.attributes.get(vip.attribute, "")).lower() in vip.values,
-        attributes=customer.attributes,
+        name=customer.whole_name,
+        vip=str(attributes.get(vip.attribute, "")).lower() in vip.values,
+        attributes=attributes,
     )
 
 

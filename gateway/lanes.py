@@ -18,13 +18,16 @@ from adapters.model import AnswerPrepared, DeskActed, MessagePosted
 from config.clock import Clock
 from config.settings import Settings
 from gateway import acts, package
+from gateway.linking import link_rules
 from gateway.scene import INSIDE, Occasion, Policies, Scene, Stage
 from gateway.wiring import Event as Change
 from gateway.wiring import Timer, advance
+from sync.people import People
 from sync.pull import Pulled
-from sync.store import inbox, loading, threads
+from sync.store import customers, inbox, loading, threads
+from sync.store.customers import PeopleMovedError
 from sync.store.inbox import Event, Form
-from sync.thread import HandOffState
+from sync.thread import CustomerState, HandOffState
 
 log = structlog.get_logger()
 LIVE_IN_A_ROW = 8
@@ -71,15 +74,23 @@ class LaneWorker:
         self._policies = policies
         self._clock = clock
         self._new_key = new_key
+        self._link_rules = link_rules(settings.identity)
         self._after = {True: "", False: ""}
         self._live_in_a_row = 0
         self._tried: list[str] = []
 
     async def work(self) -> Worked:
         """Work one batch of lanes; `lanes` is empty when nothing waits (or others hold it all)."""
+        while True:
+            try:
+                return await self._work()
+            except PeopleMovedError as error:
+                log.info("batch_begins_again", why=str(error))
+
+    async def _work(self) -> Worked:
         try:
             return await self._batch()
-        except DBAPIError:
+        except (DBAPIError, PeopleMovedError):
             raise
         except Exception:  # noqa: BLE001 - find the event that did it, and let the others pass
             log.warning("batch_failed", error=traceback.format_exc(limit=-3))
@@ -135,6 +146,8 @@ class LaneWorker:
         try:
             async with connection.begin_nested():
                 return await self.apply(connection, [event])
+        except PeopleMovedError:
+            raise
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise
@@ -194,11 +207,17 @@ class LaneWorker:
             refs=await threads.next_refs(connection),
             now=self._clock(),
             new_key=self._new_key,
+            people=People(self._link_rules),
         )
         pairs = [(home_of(event), change) for event, change in changes]
         found = await loading.load(connection, dict.fromkeys(a for p in pairs for a in _addresses(*p)))
-        stage.customers = await loading.load_customers(
-            connection, dict.fromkeys(a for p in pairs for a in _customer_addresses(*p)), found.values()
+        stage.customers, stage.people = await customers.load(
+            connection,
+            told=[(home, record) for home, change in pairs for record in _records(change)],
+            named=[a for p in pairs for a in _named(*p)],
+            merged=[a for p in pairs for a in _merged(*p)],
+            threads=list(found.values()),
+            rules=self._link_rules,
         )
         refs = [thread.ref for thread in found.values()]
         histories, fired = await rules_store.load_pasts(connection, refs)
@@ -231,7 +250,7 @@ class LaneWorker:
         stored = await threads.load_transcript(connection, scene.thread.ref, most=package.TRANSCRIPT_LENGTH)
         fresh = [package.transcript_line(message) for message in scene.thread.messages]
         customer = scene.thread.customer
-        identities = await threads.load_identities(connection, customer) if customer else []
+        identities = await customers.load_identities(connection, customer) if customer else []
         hand_off.package = package.build(
             scene,
             hand_off,
@@ -254,7 +273,8 @@ class LaneWorker:
     async def save(self, connection: AsyncConnection, stage: Stage) -> None:
         """Write the stage back, every room its own tables."""
         scenes = stage.scenes.values()
-        await threads.save(connection, [s.thread for s in scenes], _people(stage))
+        await customers.save(connection, _people(stage), stage.people)
+        await threads.save(connection, [s.thread for s in scenes])
         await rules_store.save_turns(connection, [s.history for s in scenes])
         await rules_store.save_decisions(connection, [d for s in scenes for d in s.decisions])
 
@@ -271,23 +291,36 @@ def _addresses(home: str, change: Change) -> Iterable[tuple[str, str]]:
     match change:
         case MessagePosted() | model.ConversationChanged():
             yield (home, change.conversation.id)
-        case model.CustomerChanged():
+        case model.CustomerChanged() | model.CustomersMerged():
             return
         case _:
             yield (home, change.conversation_id)
 
 
-def _customer_addresses(home: str, change: Change) -> Iterable[tuple[str, str]]:
+def _records(change: Change) -> Iterable[model.CustomerRecord]:
     match change:
         case MessagePosted() | model.ConversationChanged():
             if change.customer is not None:
-                yield (home, change.customer.id)
-            elif change.conversation.customer_id is not msgspec.UNSET:
-                yield (home, change.conversation.customer_id)
-        case model.CustomerChanged():
-            yield (home, change.customer.id)
+                yield change.customer
+        case model.CustomerChanged() | model.CustomersMerged():
+            yield change.customer
         case _:
             return
+
+
+def _named(home: str, change: Change) -> Iterable[tuple[str, str]]:
+    match change:
+        case MessagePosted() | model.ConversationChanged():
+            if change.conversation.customer_id is not msgspec.UNSET:
+                yield (home, change.conversation.customer_id)
+        case _:
+            return
+
+
+def _merged(home: str, change: Change) -> Iterable[tuple[str, str]]:
+    if isinstance(change, model.CustomersMerged):
+        yield (home, change.customer.id)
+        yield (home, change.gone_id)
 
 
 def _known(stage: Stage, pairs: Sequence[tuple[str, Any]]) -> Iterable[tuple[str, str]]:
@@ -295,8 +328,8 @@ def _known(stage: Stage, pairs: Sequence[tuple[str, Any]]) -> Iterable[tuple[str
     return [address for address in wanted if address in stage.scenes]
 
 
-def _people(stage: Stage) -> Iterable[Any]:
-    return {id(customer): customer for customer in stage.customers.values()}.values()
+def _people(stage: Stage) -> Iterable[CustomerState]:
+    return set(stage.customers.values())
 
 
 def _report(events: Sequence[Event], stage: Stage, *, parked: int) -> Worked:

@@ -71,9 +71,9 @@ def build(
         "channel": conversation.channel,
         "language": conversation.language,
         "customer": {
-            "ref": customer.ref if customer else None,
-            "name": customer.name if customer else "",
-            "attributes": customer.attributes if customer else {},
+            "ref": customer.main_ref if customer else None,
+            "name": customer.whole_name if customer else "",
+            "attributes": customer.whole_attributes if customer else {},
             "identities": list(identities),
         },
         "conversation": {

@@ -12,6 +12,7 @@ from rules.engine import Fired
 from rules.policy import Policy
 from rules.turns import History
 from rules.verdict import Measures
+from sync.people import People
 from sync.thread import CustomerState, Refs, Thread
 
 AI = "ai"
@@ -66,6 +67,7 @@ class Stage(Struct, kw_only=True):
     refs: Refs
     now: datetime
     new_key: Callable[[], str]
+    people: People
     scenes: dict[tuple[str, str], Scene] = field(default_factory=dict)
     customers: dict[tuple[str, str], CustomerState] = field(default_factory=dict)
 

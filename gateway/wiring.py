@@ -11,6 +11,7 @@ from adapters.model import (
     ConversationRecord,
     CustomerChanged,
     CustomerRecord,
+    CustomersMerged,
     DeskActed,
     MessagePosted,
     Status,
@@ -25,6 +26,7 @@ from rules.turns import History
 from sync import lease, mirror
 from sync.lease import Holder, first_lease
 from sync.mirror import Meaning, Seen
+from sync.people import Cause, new_customer
 from sync.thread import ConversationState, CustomerState, LeaseMove, MessageState, Thread
 
 
@@ -61,7 +63,12 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
             meanings = mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at)
             _react(stage, scene, meanings, occasion)
         case CustomerChanged():
-            _customer(stage, home, change.customer)
+            _customer(stage, home, change.customer, occasion)
+        case CustomersMerged():
+            kept = _customer(stage, home, change.customer, occasion)
+            gone = stage.customers.get((home, change.gone_id))
+            if gone is not None:
+                stage.people.vendor_merged(kept, gone, Cause(at=stage.now, event_ref=occasion.event_ref))
         case AnswerPrepared():
             _take_answer(stage, stage.scenes[home, change.conversation_id], change, occasion)
         case DeskActed():
@@ -100,7 +107,7 @@ def _scene(
     if scene is None:
         scene = _new_scene(stage, home, record, occasion)
         stage.scenes[home, record.id] = scene
-    person = _customer(stage, home, customer) if customer else None
+    person = _customer(stage, home, customer, occasion) if customer else None
     if person is None and record.customer_id is not UNSET:
         person = stage.customers.get((home, record.customer_id))
     thread = scene.thread
@@ -127,17 +134,15 @@ def _new_scene(stage: Stage, home: str, record: ConversationRecord, occasion: Oc
     )
 
 
-def _customer(stage: Stage, home: str, record: CustomerRecord) -> CustomerState:
+def _customer(stage: Stage, home: str, record: CustomerRecord, occasion: Occasion) -> CustomerState:
     customer = stage.customers.get((home, record.id))
     if customer is None:
-        customer = CustomerState(
-            ref=stage.refs.next(),
-            created_at=stage.now,
-            dirty=True,
-            identities=[(home, "vendor", record.id)],
-        )
+        customer = new_customer(stage.refs.next(), (home, record.id), at=stage.now)
         stage.customers[home, record.id] = customer
-    mirror.apply_customer(customer, record, connection=home)
+        stage.people.add(customer)
+    mirror.apply_customer(customer, record, connection=home, rules=stage.people.rules)
+    if customer.identities:
+        stage.people.link(customer, Cause(at=stage.now, event_ref=occasion.event_ref))
     return customer
 
 

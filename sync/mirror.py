@@ -1,5 +1,6 @@
 """Applying a change to a conversation's mirror: what is new, what is an echo, what it means. Pure."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import UNSET, Struct
@@ -14,7 +15,9 @@ from adapters.model import (
     Person,
     Status,
 )
+from sync import identity
 from sync.echo import Sent, find_own, is_own_status, latest_status
+from sync.identity import Address, LinkRules, Mark
 from sync.thread import CustomerState, MessageState, Refs, Thread, person_json, person_of
 
 
@@ -176,7 +179,9 @@ def _assignee(thread: Thread, record: ConversationRecord) -> tuple[Meaning, ...]
     return (AgentAssigned(record.assignee),)
 
 
-def apply_customer(customer: CustomerState, record: CustomerRecord, *, connection: str) -> None:
+def apply_customer(
+    customer: CustomerState, record: CustomerRecord, *, connection: str, rules: LinkRules
+) -> None:
     """Bring a customer up to what the vendor says, unless we know something newer."""
     stamp = record.updated_at if record.updated_at is not UNSET else None
     if stamp and customer.vendor_updated_at and stamp < customer.vendor_updated_at:
@@ -189,7 +194,19 @@ def apply_customer(customer: CustomerState, record: CustomerRecord, *, connectio
     if stamp and stamp != customer.vendor_updated_at:
         customer.vendor_updated_at = stamp
         customer.dirty = True
-    for identity in record.identities:
-        address = (connection, str(identity.kind), identity.value)
-        if address not in customer.known and address not in customer.identities:
-            customer.identities.append(address)
+    _apply_addresses(customer, identity.addresses(record, connection, rules))
+
+
+def _apply_addresses(customer: CustomerState, named: Mapping[Address, Mark]) -> None:
+    """Keep what is new. An address that another of its kind has replaced stays, but links no more."""
+    stored = customer.addresses
+    for address, mark in named.items():
+        before = stored.get(address)
+        # What was verified once stays so: not every event of a vendor tells.
+        told = Mark(mark.normal, mark.verified or (before is not None and before.verified))
+        if told != before:
+            customer.identities[address] = told
+    kinds = {address[:2] for address in named}
+    for address, mark in stored.items():
+        if address[:2] in kinds and address not in named and mark.normal is not None:
+            customer.identities[address] = Mark(None)

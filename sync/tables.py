@@ -102,11 +102,12 @@ class Payload(SQLModel, table=True):
 
 
 class Customer(SQLModel, table=True):
-    """A person."""
+    """A person as one connection knows them; those with the same `main_ref` are one person."""
 
     __tablename__ = "customer"
 
     ref: int = _ref()
+    main_ref: int = _link(index=True)
     name: str = _text(default="")
     language: str | None = _text(default=None, nullable=True)
     attributes: dict[str, Any] = _json(default_factory=dict)
@@ -117,7 +118,7 @@ class Customer(SQLModel, table=True):
 
 
 class IdentityRow(SQLModel, table=True):
-    """One address of a customer."""
+    """One address of a customer: as the vendor writes it, and as it is looked up (null: it isn't)."""
 
     __tablename__ = "identity"
     __table_args__ = (
@@ -125,6 +126,7 @@ class IdentityRow(SQLModel, table=True):
         Index(
             "identity_vendor", "connection", "value", unique=True, postgresql_where=text("kind = 'vendor'")
         ),
+        Index("identity_normal", "kind", "normal", postgresql_where=text("normal IS NOT NULL")),
     )
 
     ref: int = _own_ref()
@@ -132,6 +134,44 @@ class IdentityRow(SQLModel, table=True):
     connection: str = _text()
     kind: str = _text()
     value: str = _text()
+    normal: str | None = _text(default=None, nullable=True)
+    verified: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+
+
+class CustomerMerge(SQLModel, table=True):
+    """Two customers that were made one, that may be one, or that were told apart.
+
+    `kept_ref` and `gone_ref` were the main ones; the evidence is about `kept_record` and `gone_record`.
+    """
+
+    __tablename__ = "customer_merge"
+    __table_args__ = (
+        Index("customer_merge_kept", "kept_record"),
+        Index("customer_merge_gone", "gone_record"),
+        Index("customer_merge_state", "state", "ref"),
+        Index(
+            "customer_merge_suggested",
+            "kept_record",
+            "gone_record",
+            unique=True,
+            postgresql_where=text("state = 'suggested'"),
+        ),
+    )
+
+    ref: int = _own_ref()
+    state: str = _text()
+    kept_ref: int = _link()
+    gone_ref: int = _link()
+    kept_record: int = _link()
+    gone_record: int = _link()
+    rule: str = _text()
+    person: dict[str, Any] | None = _json(default=None, nullable=True)
+    evidence: list[Any] = _json(default_factory=list)
+    moved: list[int] = Field(default_factory=list, sa_type=ARRAY(BigInteger))
+    event_ref: int | None = _link(default=None, nullable=True)
+    at: datetime = _at()
+    undone_at: datetime | None = _at(default=None, nullable=True)
+    undone_by: dict[str, Any] | None = _json(default=None, nullable=True)
 
 
 class Conversation(SQLModel, table=True):

@@ -1,5 +1,6 @@
 """One conversation in memory while its lane is worked: what was stored, what is new."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ from msgspec import Struct, field
 
 from adapters.model import Command, Person
 from sync.echo import Sent
+from sync.identity import Address, Mark
 from sync.lease import Lease
 from sync.tables import REFS_PER_BLOCK
 
@@ -23,20 +25,60 @@ class Refs:
         return next(self._numbers)
 
 
-class CustomerState(Struct, kw_only=True):
+class CustomerState(Struct, kw_only=True, eq=False):
     """A customer as stored, plus what this batch changes."""
 
     ref: int
+    main_ref: int
+    """The customer that this one counts as: itself, unless they were merged."""
     name: str = ""
     language: str | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
     vendor_updated_at: datetime | None = None
     created_at: datetime
     dirty: bool = False
-    known: set[tuple[str, str, str]] = field(default_factory=set)
-    """Stored addresses: connection, kind, value."""
-    identities: list[tuple[str, str, str]] = field(default_factory=list)
-    """New addresses."""
+    is_new: bool = False
+    known: dict[Address, Mark] = field(default_factory=dict)
+    """Stored addresses."""
+    identities: dict[Address, Mark] = field(default_factory=dict)
+    """Addresses that are new, or of which something new is known."""
+    kin: "list[CustomerState]" = field(default_factory=list)
+    """The others that count as the same person."""
+    apart: frozenset[int] = frozenset()
+    """Those that a person said are somebody else."""
+
+    @property
+    def addresses(self) -> dict[Address, Mark]:
+        """All addresses, as they will be stored."""
+        return self.known | self.identities
+
+    @property
+    def everyone(self) -> "list[CustomerState]":
+        """This customer, then the main one, then the others."""
+        return [self, *sorted(self.kin, key=lambda each: (each.ref != each.main_ref, each.ref))]
+
+    @property
+    def whole_name(self) -> str:
+        """The first name that one of them has."""
+        return next((each.name for each in self.everyone if each.name), "")
+
+    @property
+    def whole_attributes(self) -> dict[str, Any]:
+        """The attributes of all: one that this customer lacks comes from the others."""
+        return whole_attributes(each.attributes for each in self.everyone)
+
+
+def whole_attributes(all_of_them: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Attributes of one person's customers in one: the first value that says something counts."""
+    found: dict[str, Any] = {}
+    for attributes in all_of_them:
+        found |= {name: value for name, value in attributes.items() if _lacks(found, name)}
+    return found
+
+
+def _lacks(attributes: dict[str, Any], name: str) -> bool:
+    value = attributes.get(name)
+    return value is None or value == ""
 
 
 class ConversationState(Struct, kw_only=True):

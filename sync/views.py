@@ -12,15 +12,17 @@ from adapters.model import Person
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """One address of a customer at a connection."""
+    """One address of a customer at a connection; `normal` is what it is compared by, if it still is."""
 
     connection: str
     kind: str
     value: str
+    normal: str | None = None
+    verified: bool = False
 
 
 class Customer(Struct, frozen=True, kw_only=True):
-    """A person who writes, with all their addresses."""
+    """A person who writes, with all their addresses; `refs` are the customers that were found to be them."""
 
     ref: int
     name: str
@@ -28,6 +30,7 @@ class Customer(Struct, frozen=True, kw_only=True):
     attributes: dict[str, Any]
     created_at: datetime
     identities: list[Identity] = field(default_factory=list)
+    refs: list[int] = field(default_factory=list)
 
 
 class Lease(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """Loading what a batch of lanes needs: few statements, each prepared once, whatever the batch's size."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ from sqlalchemy.sql.expression import bindparam
 
 from sync.echo import WINDOW, Sent
 from sync.lease import Holder, Lease
+from sync.store.customers import CUSTOMER, customer_of
 from sync.thread import ConversationState, CustomerState, HandOffState, Thread, person_of
 
 Address = tuple[str, str]
@@ -18,27 +19,14 @@ Address = tuple[str, str]
 
 _ADDRESSES = (bindparam("connections", type_=ARRAY(TEXT)), bindparam("ids", type_=ARRAY(TEXT)))
 _REFS = bindparam("refs", type_=ARRAY(BIGINT))
-_CUSTOMER = """
-to_jsonb(c) || jsonb_build_object('known', (
-    SELECT jsonb_agg(jsonb_build_array(i.connection, i.kind, i.value))
-    FROM identity i WHERE i.customer_ref = c.ref)) AS customer
-"""
 _THREADS = text(
     f"""
-SELECT v.*, {_CUSTOMER}, to_jsonb(h) AS hand_off
+SELECT v.*, {CUSTOMER} AS customer, to_jsonb(h) AS hand_off
 FROM unnest(:connections, :ids) AS w(connection, id)
 JOIN conversation v ON v.connection = w.connection AND v.id = w.id
 LEFT JOIN customer c ON c.ref = v.customer_ref
 LEFT JOIN hand_off h ON h.conversation_ref = v.ref AND h.state IN ('offered', 'claimed')
-"""  # noqa: S608 - two constants
-).bindparams(*_ADDRESSES)
-_CUSTOMERS = text(
-    f"""
-SELECT w.connection, w.id, {_CUSTOMER}
-FROM unnest(:connections, :ids) AS w(connection, id)
-JOIN identity v ON v.connection = w.connection AND v.value = w.id AND v.kind = 'vendor'
-JOIN customer c ON c.ref = v.customer_ref
-"""  # noqa: S608 - as above
+"""  # noqa: S608 - a constant
 ).bindparams(*_ADDRESSES)
 _KNOWN = text("""
 SELECT conversation_ref, id, text FROM message WHERE conversation_ref = ANY(:refs) AND id = ANY(:ids)
@@ -77,32 +65,9 @@ def _thread(row: Row[Any], people: dict[int, CustomerState]) -> Thread:
             since=row.lease_since,
             person=person_of(row.lease_person),
         ),
-        customer=_customer(row.customer, people),
+        customer=customer_of(row.customer, people),
         hand_off=msgspec.convert(row.hand_off, HandOffState) if row.hand_off else None,
     )
-
-
-def _customer(stored: Mapping[str, Any] | None, people: dict[int, CustomerState]) -> CustomerState | None:
-    if stored is None or stored.get("ref") is None:
-        return None
-    known = people.get(stored["ref"])
-    if known is None:
-        known = msgspec.convert({**stored, "known": stored["known"] or []}, CustomerState)
-        people[known.ref] = known
-    return known
-
-
-async def load_customers(
-    connection: AsyncConnection, addresses: Iterable[Address], threads: Iterable[Thread]
-) -> dict[Address, CustomerState]:
-    """The customers among `addresses` (vendor ids) that exist; those of `threads` are the same objects."""
-    wanted = _arrays(addresses)
-    if not wanted["ids"]:
-        return {}
-    people = {thread.customer.ref: thread.customer for thread in threads if thread.customer}
-    rows = await connection.execute(_CUSTOMERS, wanted)
-    found = {(row.connection, row.id): _customer(row.customer, people) for row in rows}
-    return {address: customer for address, customer in found.items() if customer is not None}
 
 
 async def load_known_messages(

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import BIGINT, TEXT, TIMESTAMP
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import BindParameter, bindparam
 
+from sync.thread import whole_attributes
 from sync.views import (
     Attempt,
     Command,
@@ -33,7 +34,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
 
 
 _COLUMNS = """
-SELECT v.*, COALESCE(u.name, '') AS customer_name,
+SELECT v.*, u.main_ref, COALESCE(u.name, '') AS customer_name,
     m.author AS last_author, m.text AS last_text, m.sent_at AS last_sent_at
 FROM conversation v
 LEFT JOIN customer u ON u.ref = v.customer_ref
@@ -47,7 +48,8 @@ _WANTED = """
 AND (CAST(:channel AS text) IS NULL OR v.channel = :channel)
 AND (CAST(:connection AS text) IS NULL OR v.connection = :connection)
 AND (CAST(:lease AS text) IS NULL OR v.lease_holder = :lease)
-AND (CAST(:customer_ref AS bigint) IS NULL OR v.customer_ref = :customer_ref)
+AND (CAST(:customer_ref AS bigint) IS NULL
+     OR v.customer_ref IN (SELECT ref FROM customer WHERE main_ref = :customer_ref))
 """
 _WANTED_TYPES: list[BindParameter[Any]] = [
     *(bindparam(name, type_=TEXT) for name in ("status", "channel", "connection", "lease")),
@@ -93,6 +95,7 @@ async def conversation(connection: AsyncConnection, ref: int) -> Conversation | 
 
 
 def _conversation(row: dict[str, Any]) -> Conversation:
+    row["customer_ref"] = row["main_ref"]
     row["lease"] = {
         "holder": row["lease_holder"],
         "epoch": row["lease_epoch"],
@@ -108,17 +111,31 @@ def _conversation(row: dict[str, Any]) -> Conversation:
     return msgspec.convert(row, Conversation)
 
 
+_PARTY = text("""
+SELECT c.*, (SELECT jsonb_agg(jsonb_build_object(
+        'connection', i.connection, 'kind', i.kind, 'value', i.value,
+        'normal', i.normal, 'verified', i.verified) ORDER BY i.ref)
+    FROM identity i WHERE i.customer_ref = c.ref) AS identities
+FROM customer c
+WHERE c.main_ref = (SELECT main_ref FROM customer WHERE ref = :ref)
+ORDER BY c.ref <> c.main_ref, c.ref
+""")
+
+
 async def customer(connection: AsyncConnection, ref: int) -> Customer | None:
-    """One customer with their addresses."""
-    found = await connection.execute(text("SELECT * FROM customer WHERE ref = :ref"), {"ref": ref})
-    row = found.mappings().first()
-    if row is None:
+    """The person that this customer counts as, with the addresses of all."""
+    rows = [dict(row) for row in (await connection.execute(_PARTY, {"ref": ref})).mappings()]
+    if not rows:
         return None
-    identities = await connection.execute(
-        text("SELECT connection, kind, value FROM identity WHERE customer_ref = :ref ORDER BY ref"),
-        {"ref": ref},
-    )
-    return msgspec.convert(dict(row) | {"identities": [dict(i) for i in identities.mappings()]}, Customer)
+    main = rows[0]
+    whole = {
+        "name": next((row["name"] for row in rows if row["name"]), ""),
+        "language": next((row["language"] for row in rows if row["language"]), None),
+        "attributes": whole_attributes(row["attributes"] for row in rows),
+        "identities": [found for row in rows for found in row["identities"] or []],
+        "refs": sorted(row["ref"] for row in rows),
+    }
+    return msgspec.convert(main | whole, Customer)
 
 
 async def messages_of(connection: AsyncConnection, conversation_ref: int) -> list[Message]:

@@ -1,6 +1,6 @@
 """Conversations in bulk: loading what a batch of lanes needs, and writing back what it changed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,19 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import col
 
+from sync.store.upserts import upsert_by_ref
 from sync.tables import (
     CommandRow,
     Conversation,
-    Customer,
     HandOff,
-    IdentityRow,
     LeaseChange,
     Message,
     ref_block,
 )
 from sync.thread import (
     ConversationState,
-    CustomerState,
     Refs,
     Thread,
     person_json,
@@ -39,11 +37,8 @@ async def next_refs(connection: AsyncConnection) -> Refs:
     return Refs(await connection.scalar(select(ref_block.next_value())) or 0)
 
 
-async def save(
-    connection: AsyncConnection, threads: Sequence[Thread], customers: Iterable[CustomerState]
-) -> None:
-    """Write all that a batch changed, a statement a table."""
-    await _save_customers(connection, list(customers))
+async def save(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
+    """Write all that a batch changed in its conversations, a statement a table."""
     await _save_conversations(connection, threads)
     await _save_messages(connection, threads)
     await _save_edits(connection, threads)
@@ -54,26 +49,15 @@ async def save(
     await _save_commands(connection, threads)
 
 
-def _upsert(table: Any, *columns: str) -> Any:
-    """Insert by `ref`; a row that is there gets the new values of `columns`. Built once: that isn't cheap."""
-    statement = upsert(table)
-    new = {name: statement.excluded[name] for name in columns}
-    return statement.on_conflict_do_update(
-        index_elements=["ref"], set_=new | {"xid": func.pg_current_xact_id()}
-    )
-
-
 # The dispatcher may have stored a reply of ours between our look and now.
 _MESSAGES = upsert(Message).on_conflict_do_nothing(index_elements=["conversation_ref", "id"])
-_CUSTOMER_FIELDS = ("name", "language", "attributes", "vendor_updated_at")
-_CUSTOMERS = _upsert(Customer, *_CUSTOMER_FIELDS)
 _LEASE_FIELDS = ("lease_holder", "lease_epoch", "lease_since", "lease_person")
-_CONVERSATIONS = _upsert(
+_CONVERSATIONS = upsert_by_ref(
     Conversation,
     *(set(ConversationState.__struct_fields__) - {"ref", "connection", "id", "created_at", "dirty"}),
     *_LEASE_FIELDS,
 )
-_HAND_OFFS = _upsert(HandOff, "state", "agent", "claimed_at", "ended_at")
+_HAND_OFFS = upsert_by_ref(HandOff, "state", "agent", "claimed_at", "ended_at")
 _LEASES = insert(LeaseChange)
 _COMMANDS = insert(CommandRow)
 _WAKE = text("SELECT pg_notify(:channel, '')")
@@ -83,41 +67,6 @@ async def _save_messages(connection: AsyncConnection, threads: Sequence[Thread])
     rows = [msgspec.structs.asdict(message) for thread in threads for message in thread.messages]
     if rows:
         await connection.execute(_MESSAGES, rows)
-
-
-async def _save_customers(connection: AsyncConnection, customers: list[CustomerState]) -> None:
-    # Sorted, so that two batches that touch the same customers can't wait for each other in a ring.
-    changed = sorted((c for c in customers if c.dirty), key=lambda c: c.ref)
-    if changed:
-        fields = ("ref", *_CUSTOMER_FIELDS, "created_at")
-        await connection.execute(_CUSTOMERS, [{n: getattr(c, n) for n in fields} for c in changed])
-    await _save_identities(connection, customers)
-
-
-# A new address changes what is known of its customer: their row is written again, for the log's readers.
-_ADD_IDENTITIES = text("""
-WITH fresh AS (
-    INSERT INTO identity (customer_ref, connection, kind, value)
-    SELECT * FROM unnest(:refs, :connections, :kinds, :values)
-    ON CONFLICT (connection, kind, value, customer_ref) DO NOTHING
-    RETURNING customer_ref
-)
-UPDATE customer SET xid = pg_current_xact_id()
-WHERE ref IN (SELECT customer_ref FROM fresh) AND xid <> pg_current_xact_id()
-""").bindparams(
-    bindparam("refs", type_=ARRAY(BIGINT)),
-    bindparam("connections", type_=ARRAY(TEXT)),
-    bindparam("kinds", type_=ARRAY(TEXT)),
-    bindparam("values", type_=ARRAY(TEXT)),
-)
-
-
-async def _save_identities(connection: AsyncConnection, customers: Iterable[CustomerState]) -> None:
-    rows = [(c.ref, *address) for c in customers for address in c.identities]
-    if rows:
-        names = ("refs", "connections", "kinds", "values")
-        columns = (list(column) for column in zip(*rows, strict=True))
-        await connection.execute(_ADD_IDENTITIES, dict(zip(names, columns, strict=True)))
 
 
 async def _save_conversations(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
@@ -248,17 +197,3 @@ async def load_transcript(
         .limit(most)
     )
     return [dict(row._mapping) for row in rows][::-1]  # noqa: SLF001 - SQLAlchemy's public name
-
-
-async def load_identities(connection: AsyncConnection, customer: CustomerState) -> list[dict[str, str]]:
-    """All addresses of a customer, stored and new."""
-    rows = await connection.execute(
-        select(col(IdentityRow.connection), col(IdentityRow.kind), col(IdentityRow.value)).where(
-            col(IdentityRow.customer_ref) == customer.ref
-        )
-    )
-    stored = [(row.connection, row.kind, row.value) for row in rows]
-    return [
-        {"connection": name, "kind": kind, "value": value}
-        for name, kind, value in dict.fromkeys([*stored, *customer.identities])
-    ]

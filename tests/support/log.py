@@ -20,7 +20,7 @@ NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 async def add_customer(connection: AsyncConnection, ref: int, name: str = "Ann", **attributes: Any) -> None:
     """Store a customer."""
     await connection.execute(
-        insert(Customer).values(ref=ref, name=name, attributes=attributes, created_at=NOON)
+        insert(Customer).values(ref=ref, main_ref=ref, name=name, attributes=attributes, created_at=NOON)
     )
 
 

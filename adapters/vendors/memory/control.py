@@ -21,6 +21,7 @@ class _Say(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaul
     email: str | None = None
     phone: str | None = None
     external_id: str | None = None
+    verified: list[str] = msgspec.field(default_factory=list)
     language: str | None = None
     attributes: dict[str, Any] = msgspec.field(default_factory=dict)
 
@@ -48,6 +49,10 @@ class _Attributes(msgspec.Struct, forbid_unknown_fields=True):
     attributes: dict[str, Any]
 
 
+class _Merge(msgspec.Struct, forbid_unknown_fields=True):
+    gone_id: str
+
+
 class _Clock(msgspec.Struct, forbid_unknown_fields=True):
     ahead: float
 
@@ -60,6 +65,7 @@ class Control:
         self.routes = Routes(
             ("POST", "/control/customers/{}/say", self._say),
             ("POST", "/control/customers/{}/attributes", self._attributes),
+            ("POST", "/control/customers/{}/merge", self._merge),
             ("POST", "/control/conversations/{}/agent_say", self._agent_say),
             ("POST", "/control/conversations/{}/status", self._status),
             ("POST", "/control/conversations/{}/assignee", self._assignee),
@@ -98,6 +104,9 @@ class Control:
     async def _attributes(self, request: Request) -> Any:
         changed = request.read(_Attributes).attributes
         return self._helpdesk.change_attributes(request.path_ids[0], **changed)
+
+    async def _merge(self, request: Request) -> Any:
+        return self._helpdesk.merge_customers(request.path_ids[0], request.read(_Merge).gone_id)
 
     async def _webhook(self, request: Request) -> Any:
         self._helpdesk.courier.subscription = request.read(Subscription)

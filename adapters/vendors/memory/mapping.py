@@ -13,6 +13,7 @@ from adapters.model import (
     ConversationRecord,
     CustomerChanged,
     CustomerRecord,
+    CustomersMerged,
     Identity,
     IdentityKind,
     MessagePosted,
@@ -51,6 +52,10 @@ def change(event: dict[str, Any]) -> Change | None:
             )
         case "customer_changed":
             return CustomerChanged(customer=customer(event["customer"]), occurred_at=occurred_at)
+        case "customers_merged":
+            return CustomersMerged(
+                customer=customer(event["customer"]), gone_id=event["gone_id"], occurred_at=occurred_at
+            )
         case _:
             return None
 
@@ -88,16 +93,19 @@ def conversation(raw: dict[str, Any]) -> ConversationRecord:
 
 def customer(raw: dict[str, Any]) -> CustomerRecord:
     """A customer with every address the helpdesk knows."""
+    proven = raw.get("verified", ())
     addresses = (
-        (IdentityKind.VENDOR, raw["id"]),
-        (IdentityKind.EMAIL, raw["email"]),
-        (IdentityKind.PHONE, raw["phone"]),
-        (IdentityKind.EXTERNAL, raw["external_id"]),
+        (IdentityKind.EMAIL, "email"),
+        (IdentityKind.PHONE, "phone"),
+        (IdentityKind.EXTERNAL, "external_id"),
     )
     return CustomerRecord(
         id=raw["id"],
         name=raw["name"],
-        identities=tuple(Identity(kind, value) for kind, value in addresses if value),
+        identities=(
+            Identity(IdentityKind.VENDOR, raw["id"]),
+            *(Identity(kind, raw[name], name in proven) for kind, name in addresses if raw[name]),
+        ),
         attributes=raw["attributes"],
         language=raw["language"] or UNSET,
         updated_at=moment(raw["updated_at"]),

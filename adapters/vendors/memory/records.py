@@ -23,6 +23,8 @@ class Customer(msgspec.Struct, kw_only=True):
     email: str | None = None
     phone: str | None = None
     external_id: str | None = None
+    verified: list[str] = msgspec.field(default_factory=list)
+    """Which of `email`, `phone` and `external_id` were proven to be theirs."""
     language: str | None = None
     attributes: dict[str, Any] = msgspec.field(default_factory=dict)
     revision: int = 0
@@ -76,6 +78,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     customer: Customer
     conversation: Conversation | None = None
     message: Message | None = None
+    gone_id: str | None = None
+    """Of two customers who were merged, the one that is no more."""
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -91,7 +91,7 @@ class MemoryHelpdesk:
     ) -> Message:
         """A customer, new or known, writes into a conversation, new or their current one.
 
-        `details` describe a new customer: name, email, phone, external_id, language, attributes.
+        `details` describe a new customer: name, email, phone, external_id, verified, language, attributes.
         """
         customer = self.state.welcome(customer_id, **details)
         if conversation_id is None:
@@ -134,6 +134,12 @@ class MemoryHelpdesk:
         merged = {**customer.attributes, **attributes}
         self.state.change_customer(customer, by="agent", attributes=merged)
         return customer
+
+    def merge_customers(self, kept_id: str, gone_id: str) -> Customer:
+        """An agent finds that two customers are one."""
+        kept = self.state.customer(kept_id)
+        self.state.merge_customers(kept, self.state.customer(gone_id), by="agent")
+        return kept
 
     def set_clock(self, ahead: float) -> None:
         """Let the helpdesk's clock be `ahead` seconds ahead of the real time from now on (behind: < 0)."""

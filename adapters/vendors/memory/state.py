@@ -148,6 +148,16 @@ class State:
         """Set fields of a customer; tells nobody when they are what they were."""
         return self._change(customer, fields, lambda: self._announce("customer_changed", by, customer))
 
+    def merge_customers(self, kept: Customer, gone: Customer, *, by: str) -> None:
+        """Make one customer of two: conversations move over, `gone` is no more."""
+        for conversation in self.conversations.values():
+            if conversation.customer_id == gone.id:
+                conversation.customer_id = kept.id
+                self._current[kept.id, conversation.channel] = conversation.id
+        del self.customers[gone.id]
+        self._touch(kept)
+        self._announce("customers_merged", by, kept, gone_id=gone.id)
+
     def _change(
         self, record: Customer | Conversation, fields: dict[str, Any], announce: Callable[[], None]
     ) -> bool:
@@ -173,6 +183,8 @@ class State:
         customer: Customer,
         conversation: Conversation | None = None,
         message: Message | None = None,
+        *,
+        gone_id: str | None = None,
     ) -> None:
         self._tell(
             Event(
@@ -183,5 +195,6 @@ class State:
                 customer=customer,
                 conversation=conversation,
                 message=message,
+                gone_id=gone_id,
             )
         )

@@ -1,0 +1,262 @@
+"""Customers: reading those that a batch tells of, locking those that it may change, and writing them back.
+
+Whoever changes a customer holds its row, and the rows of all who count as the same person. Rows are locked in
+the order of their refs, after the advisory locks on what isn't stored yet (a record's id, an address), which
+are taken in the order of their numbers: so nobody waits in a ring.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BOOLEAN, TEXT
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.expression import bindparam
+
+from adapters.model import CustomerRecord, IdentityKind
+from sync.identity import Key, LinkRules, Mark
+from sync.people import People, VendorId, news
+from sync.store.merging import record_merges
+from sync.store.upserts import upsert_by_ref
+from sync.tables import Customer
+from sync.thread import CustomerState, Thread
+
+CUSTOMER = """
+to_jsonb(c) || jsonb_build_object(
+    'known', (SELECT jsonb_agg(jsonb_build_array(i.connection, i.kind, i.value, i.normal, i.verified))
+              FROM identity i WHERE i.customer_ref = c.ref),
+    'kin', (SELECT jsonb_agg(to_jsonb(k)) FROM customer k WHERE k.main_ref = c.main_ref AND k.ref <> c.ref))
+"""
+"""A row `c` of `customer` as JSON, for `customer_of`."""
+
+_ADDRESSES = (bindparam("connections", type_=ARRAY(TEXT)), bindparam("ids", type_=ARRAY(TEXT)))
+_BY_VENDOR = text(
+    f"""
+SELECT w.connection, w.id, {CUSTOMER} AS customer
+FROM unnest(:connections, :ids) AS w(connection, id)
+JOIN identity v ON v.connection = w.connection AND v.value = w.id AND v.kind = 'vendor'
+JOIN customer c ON c.ref = v.customer_ref
+"""  # noqa: S608 - a constant
+).bindparams(*_ADDRESSES)
+_LOCK = text("""
+SELECT count(pg_advisory_xact_lock(n)) FROM (SELECT n FROM unnest(:numbers) AS n ORDER BY n OFFSET 0) AS s
+""").bindparams(bindparam("numbers", type_=ARRAY(BIGINT)))
+_HOLDERS = text("""
+SELECT a.kind, a.normal, i.customer_ref, c.main_ref
+FROM unnest(:kinds, :normals) AS a(kind, normal)
+CROSS JOIN LATERAL (
+    SELECT DISTINCT customer_ref FROM identity WHERE kind = a.kind AND normal = a.normal LIMIT :most
+) AS i
+JOIN customer c ON c.ref = i.customer_ref
+""").bindparams(bindparam("kinds", type_=ARRAY(TEXT)), bindparam("normals", type_=ARRAY(TEXT)))
+_HOLD = text("""
+SELECT c.ref FROM customer c
+WHERE c.main_ref = ANY(:mains) OR c.main_ref IN (
+    SELECT own.main_ref FROM unnest(:connections, :ids) AS w(connection, id)
+    JOIN identity v ON v.connection = w.connection AND v.value = w.id AND v.kind = 'vendor'
+    JOIN customer own ON own.ref = v.customer_ref)
+ORDER BY c.ref FOR UPDATE OF c
+""").bindparams(*_ADDRESSES, bindparam("mains", type_=ARRAY(BIGINT)))
+# Apart from the locking: only a statement that begins with the locks held sees what others have just written.
+_HELD = text(
+    f"""
+SELECT {CUSTOMER} || jsonb_build_object('apart', (
+    SELECT jsonb_agg(m.kept_record + m.gone_record - c.ref) FROM customer_merge m
+    WHERE m.state IN ('undone', 'dismissed')
+      AND (m.kept_record = c.ref OR m.gone_record = c.ref))) AS customer
+FROM customer c WHERE c.ref = ANY(:refs)
+"""  # noqa: S608 - a constant
+).bindparams(bindparam("refs", type_=ARRAY(BIGINT)))
+
+
+class PeopleMovedError(RuntimeError):
+    """Customers were merged or told apart while we waited for them; the transaction has to begin again."""
+
+
+async def load(
+    connection: AsyncConnection,
+    *,
+    told: Sequence[tuple[str, CustomerRecord]],
+    named: Iterable[VendorId],
+    merged: Iterable[VendorId],
+    threads: Sequence[Thread],
+    rules: LinkRules,
+) -> tuple[dict[VendorId, CustomerState], People]:
+    """The customers of this batch by their vendor ids; the same objects as in `threads`.
+
+    `told` are records to apply, `named` those only referred to, `merged` those that the vendor made one. All
+    that may change is locked until the transaction ends. Raises PeopleMovedError.
+    """
+    own = [(home, record.id) for home, record in told]
+    wanted = list(dict.fromkeys([*own, *named, *merged]))
+    if not wanted:
+        return {}, People(rules)
+    found = await _read(connection, wanted, threads)
+    fresh = news(told, found, rules)
+    for address in merged:
+        fresh.setdefault(address, set())
+    if not fresh:
+        return found, People(rules)
+    held, shared = await _hold(connection, fresh, found, rules)
+    _replace(held, found, threads, wanted)
+    return found, People(rules, held.values(), shared)
+
+
+async def _read(
+    connection: AsyncConnection, wanted: Sequence[VendorId], threads: Iterable[Thread]
+) -> dict[VendorId, CustomerState]:
+    people = {thread.customer.ref: thread.customer for thread in threads if thread.customer}
+    rows = await connection.execute(_BY_VENDOR, _arrays(wanted))
+    found = {(row.connection, row.id): customer_of(row.customer, people) for row in rows}
+    return {address: customer for address, customer in found.items() if customer is not None}
+
+
+def _arrays(addresses: Iterable[VendorId]) -> dict[str, list[str]]:
+    pairs = list(addresses)
+    return {"connections": [pair[0] for pair in pairs], "ids": [pair[1] for pair in pairs]}
+
+
+def customer_of(stored: Mapping[str, Any] | None, people: dict[int, CustomerState]) -> CustomerState | None:
+    """The customer that a row's `CUSTOMER` says; one of `people`, where it is there already."""
+    if stored is None or stored.get("ref") is None:
+        return None
+    known = people.get(stored["ref"])
+    if known is None:
+        known = msgspec.convert({**stored, "known": {}, "kin": stored["kin"] or []}, CustomerState)
+        known.known = {(name, kind, value): Mark(*mark) for name, kind, value, *mark in stored["known"] or []}
+        people[known.ref] = known
+    return known
+
+
+async def _hold(
+    connection: AsyncConnection,
+    fresh: Mapping[VendorId, set[Key]],
+    found: Mapping[VendorId, CustomerState],
+    rules: LinkRules,
+) -> tuple[dict[int, CustomerState], set[Key]]:
+    """Lock what may change and read it again; also says which addresses too many have."""
+    keys = set().union(*fresh.values())
+    names = [f"customer/{name}/{id_}" for name, id_ in fresh if (name, id_) not in found]
+    names += [f"address/{kind}/{normal}" for kind, normal in keys]
+    if names:
+        await connection.execute(_LOCK, {"numbers": sorted(map(_number, names))})
+    holders = await _holders(connection, keys, rules)
+    shared = {key for key, refs in holders.items() if len(refs) > rules.shared_after}
+    candidates = {
+        ref: main for key, refs in holders.items() if key not in shared for ref, main in refs.items()
+    }
+    mains = sorted(set(candidates.values()))
+    locked = await connection.scalars(_HOLD, {"mains": mains, **_arrays(fresh)})
+    held: dict[int, CustomerState] = {}
+    for stored in await connection.scalars(_HELD, {"refs": list(locked)}):
+        customer_of({**stored, "kin": [], "apart": stored["apart"] or []}, held)
+    expected = candidates | {found[a].ref: found[a].main_ref for a in fresh if a in found}
+    if any(ref not in held or held[ref].main_ref != main for ref, main in expected.items()):
+        raise PeopleMovedError("a customer was merged while we waited for it")
+    for customer in held.values():
+        customer.kin = [k for k in held.values() if k.main_ref == customer.main_ref and k is not customer]
+    return held, shared
+
+
+def _number(name: str) -> int:
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
+
+
+async def _holders(
+    connection: AsyncConnection, keys: Iterable[Key], rules: LinkRules
+) -> dict[Key, dict[int, int]]:
+    """Who has these addresses: each customer with their main one, at most one more than may share it."""
+    pairs = list(keys)
+    if not pairs:
+        return {}
+    values = {
+        "kinds": [p[0] for p in pairs],
+        "normals": [p[1] for p in pairs],
+        "most": rules.shared_after + 1,
+    }
+    found: dict[Key, dict[int, int]] = {}
+    for row in await connection.execute(_HOLDERS, values):
+        found.setdefault((row.kind, row.normal), {})[row.customer_ref] = row.main_ref
+    return found
+
+
+def _replace(
+    held: Mapping[int, CustomerState],
+    found: dict[VendorId, CustomerState],
+    threads: Iterable[Thread],
+    wanted: Iterable[VendorId],
+) -> None:
+    """Let everyone who was read before the lock be the one read under it."""
+    for thread in threads:
+        if thread.customer is not None:
+            thread.customer = held.get(thread.customer.ref, thread.customer)
+    asked = set(wanted)
+    for customer in held.values():
+        for name, kind, value in customer.known:
+            if kind == IdentityKind.VENDOR and (name, value) in asked:
+                found[name, value] = customer
+
+
+_FIELDS = ("name", "language", "attributes", "vendor_updated_at")
+_CUSTOMERS = upsert_by_ref(Customer, *_FIELDS)
+# A new address changes what is known of its customer: their row is written again, for the log's readers.
+_ADD_IDENTITIES = text("""
+WITH fresh AS (
+    INSERT INTO identity (customer_ref, connection, kind, value, normal, verified)
+    SELECT * FROM unnest(:refs, :connections, :kinds, :values, :normals, :verified)
+    ON CONFLICT (connection, kind, value, customer_ref)
+        DO UPDATE SET normal = excluded.normal, verified = excluded.verified
+    RETURNING customer_ref
+)
+UPDATE customer SET xid = pg_current_xact_id()
+WHERE ref IN (SELECT customer_ref FROM fresh) AND xid <> pg_current_xact_id()
+""").bindparams(
+    bindparam("refs", type_=ARRAY(BIGINT)),
+    bindparam("connections", type_=ARRAY(TEXT)),
+    bindparam("kinds", type_=ARRAY(TEXT)),
+    bindparam("values", type_=ARRAY(TEXT)),
+    bindparam("normals", type_=ARRAY(TEXT)),
+    bindparam("verified", type_=ARRAY(BOOLEAN)),
+)
+
+
+async def save(connection: AsyncConnection, customers: Iterable[CustomerState], people: People) -> None:
+    """Write what the batch changed of its customers, and who of them are one."""
+    ordered = sorted(customers, key=lambda each: each.ref)
+    changed = [each for each in ordered if each.dirty]
+    if changed:
+        fields = ("ref", "main_ref", *_FIELDS, "created_at")
+        await connection.execute(_CUSTOMERS, [{n: getattr(c, n) for n in fields} for c in changed])
+    await _save_identities(connection, ordered)
+    if people.merges and await record_merges(connection, people.merges):
+        raise PeopleMovedError("a customer was linked to one that was being merged")
+
+
+async def _save_identities(connection: AsyncConnection, customers: Iterable[CustomerState]) -> None:
+    rows = [
+        (customer.ref, *address, mark.normal, mark.verified)
+        for customer in customers
+        for address, mark in customer.identities.items()
+    ]
+    if rows:
+        names = ("refs", "connections", "kinds", "values", "normals", "verified")
+        columns = (list(column) for column in zip(*rows, strict=True))
+        await connection.execute(_ADD_IDENTITIES, dict(zip(names, columns, strict=True)))
+
+
+async def load_identities(connection: AsyncConnection, customer: CustomerState) -> list[dict[str, str]]:
+    """All addresses of a person, stored and new."""
+    rows = await connection.execute(
+        text(
+            "SELECT connection, kind, value FROM identity WHERE customer_ref = ANY(:refs) ORDER BY ref"
+        ).bindparams(bindparam("refs", type_=ARRAY(BIGINT))),
+        {"refs": [each.ref for each in customer.everyone]},
+    )
+    stored = [(row.connection, row.kind, row.value) for row in rows]
+    new = [address for each in customer.everyone for address in each.identities]
+    return [
+        {"connection": name, "kind": kind, "value": value}
+        for name, kind, value in dict.fromkeys([*stored, *new])
+    ]
