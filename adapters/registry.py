@@ -12,11 +12,11 @@ import httpx
 from adapters.contract import Adapter
 from adapters.errors import Fatal
 from adapters.manifest import Settings
+from adapters.transport import Transport
 
 GROUP = "deskbridge.adapters"
 TIMEOUT = httpx.Timeout(10.0, connect=3.0)
-# httpx's pool slows down with its size: 8 busy connections carry more than 50 do.
-LIMITS = httpx.Limits(max_connections=16, max_keepalive_connections=16, keepalive_expiry=30)
+LIMITS = httpx.Limits(max_connections=32, keepalive_expiry=30)
 
 
 def names() -> tuple[str, ...]:
@@ -46,9 +46,9 @@ def _load(entry: EntryPoint) -> type[Adapter]:
     return adapter
 
 
-def open_transport() -> httpx.AsyncHTTPTransport:
+def open_transport() -> httpx.AsyncBaseTransport:
     """The plain transport with the usual pool limits, for an engine to wrap and hand to `build`."""
-    return httpx.AsyncHTTPTransport(limits=LIMITS)
+    return Transport(limits=LIMITS)
 
 
 def build(

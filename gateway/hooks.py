@@ -30,6 +30,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 PREFIX = "/hooks/"
+WRITERS = 2
+"""While one batch waits for the disk, the next is on its way to the database."""
 WRITE_LIMIT = timedelta(milliseconds=800)
 RETRY_AFTER = b"5"
 
@@ -56,7 +58,7 @@ class Hooks:
         self._body_limit = body_limit
         self._clock = clock
         self._metrics = metrics
-        self._commits = GroupCommit(self._write, limit=WRITE_LIMIT)
+        self._commits = GroupCommit(self._write, writers=WRITERS, limit=WRITE_LIMIT)
         self._complained = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

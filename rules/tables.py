@@ -14,7 +14,20 @@ class Turn(SQLModel, table=True):
     """A burst of customer messages and what answered it."""
 
     __tablename__ = "turn"
-    __table_args__ = (Index("turn_number", "conversation_ref", "number", unique=True),)
+    __table_args__ = (
+        Index("turn_number", "conversation_ref", "number", unique=True),
+        # What the clock looks at every second: as small as the number of people who wait.
+        Index(
+            "turn_waiting",
+            "opened_at",
+            postgresql_where=text("state = 'collecting' AND ended_by IS NULL"),
+        ),
+        Index(
+            "turn_silent",
+            "last_customer_at",
+            postgresql_where=text("state = 'answered' AND verdict = 'open' AND ended_by IS NULL"),
+        ),
+    )
 
     ref: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
     conversation_ref: int = Field(sa_type=BigInteger)

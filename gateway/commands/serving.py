@@ -7,7 +7,7 @@ import typer
 
 from config.settings import Settings
 from gateway.app import create_app
-from gateway.commands.common import ConfigOption, out, run, settings_from
+from gateway.commands.common import ConfigOption, out, run, settings_from, settle_memory
 from gateway.house import open_house
 from gateway.server import serve as serve_http
 from gateway.server import until_signalled
@@ -24,6 +24,7 @@ def serve(
     settings = settings_from(config)
 
     def ready(bound: int) -> None:
+        settle_memory()
         out.print(f"listening on http://{host or settings.host}:{bound}", highlight=False)
 
     run(
@@ -47,6 +48,7 @@ async def work(settings: Settings) -> None:
         worker = house.worker()
         stop = asyncio.create_task(until_signalled())
         await worker.start()
+        settle_memory()
         out.print("working", highlight=False)
         await stop
         await worker.stop()

@@ -50,8 +50,8 @@ async def fill(url: str, messages: int) -> None:
     await engine.dispose()
 
 
-def measure(url: str, directory: Path, *options: str) -> None:
-    """Run the command and print what it took."""
+def write(url: str, directory: Path, *options: str) -> float:
+    """Run the command and print what it took; its peak memory in MB."""
     command = [str(Path(sys.executable).with_name("deskbridge")), "export", "--out", str(directory), *options]
     began = time.perf_counter()
     process = os.posix_spawn(command[0], command, os.environ | {"DESKBRIDGE_DATABASE_URL": url})
@@ -67,22 +67,25 @@ def measure(url: str, directory: Path, *options: str) -> None:
         f"{' '.join(options) or 'plain'}: {rows:,} rows, {size / 1e6:,.0f} MB in {seconds:.1f} s:"
         f" {speed}, peak {usage.ru_maxrss / 1024:.0f} MB RSS"
     )
+    return usage.ru_maxrss / 1024
 
 
-def main() -> None:
-    """Fill, then export twice."""
-    messages = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+def measure(messages: int = 1_000_000) -> dict[str, float]:
+    """Fill, then export plainly and redacted: the larger peak of the two."""
     with tempfile.TemporaryDirectory(prefix="deskbridge-bench-") as scratch:
         directory = Path(scratch)
         directory.chmod(0o755)
         server = EmbeddedPostgres(directory / "pg")
         try:
             asyncio.run(fill(server.url(), messages))
-            measure(server.url(), directory / "plain")
-            measure(server.url(), directory / "redacted", "--redact")
+            peaks = [
+                write(server.url(), directory / "plain"),
+                write(server.url(), directory / "redacted", "--redact"),
+            ]
         finally:
             server.stop()
+    return {"export_rss_mb": round(max(peaks))}
 
 
 if __name__ == "__main__":
-    main()
+    measure(*map(int, sys.argv[1:]))

@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -33,10 +33,11 @@ QUESTIONS = (
 )
 
 
-def events() -> Iterator[RawEvent]:
+def events(first: int) -> Iterator[RawEvent]:
     """Customer messages of many conversations, in the order in which a busy shop would get them."""
     for number in range(CONVERSATIONS * MESSAGES_EACH):
-        yield _event(number, number % CONVERSATIONS, number // CONVERSATIONS)
+        person, turn = number % CONVERSATIONS, number // CONVERSATIONS
+        yield _event(first * MESSAGES_EACH + number, first + person, turn)
 
 
 def _event(number: int, person: int, turn: int) -> RawEvent:
@@ -67,32 +68,41 @@ def _event(number: int, person: int, turn: int) -> RawEvent:
     )
 
 
-async def fill(url: str) -> int:
-    """Put all events into the inbox."""
+async def fill(url: str, *, first: int = 0) -> None:
+    """Put all events into the inbox; customers are numbered from `first`."""
     engine = open_engine(url, name="bench")
-    waiting = list(events())
+    waiting = list(events(first))
     for index in range(0, len(waiting), BATCH):
         async with engine.begin() as connection:
             await accept(connection, waiting[index : index + BATCH])
     await engine.dispose()
-    return len(waiting)
 
 
-async def rate(url: str) -> float:
-    """Events per second from the first committed batch to the last."""
+async def forget(url: str) -> None:
+    """Withdraw the questions that wait for the quiet time: whoever starts next must not answer them."""
+    engine = open_engine(url, name="bench")
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE command SET state = 'superseded' WHERE state = 'waiting'"))
+        await connection.execute(text("UPDATE turn SET ended_by = 'closed' WHERE ended_by IS NULL"))
+    await engine.dispose()
+
+
+async def rate(url: str, *, since: datetime) -> float:
+    """Events per second from the first committed batch to the last, of those received `since` then."""
     engine = open_engine(url, name="bench")
     deadline = time.monotonic() + PATIENCE
     query = text("""
         SELECT count(*) FILTER (WHERE state = 'pending') AS pending,
                count(*) FILTER (WHERE state = 'parked') AS parked,
-               count(*) FILTER (WHERE done_at > (SELECT min(done_at) FROM inbox)) AS worked,
+               count(*) FILTER (WHERE done_at > (SELECT min(done_at) FROM inbox WHERE received_at > :since))
+                   AS worked,
                extract(epoch FROM max(done_at) - min(done_at))::float AS seconds
-        FROM inbox
+        FROM inbox WHERE received_at > :since
     """)
     try:
         while time.monotonic() < deadline:
             async with engine.connect() as connection:
-                row = (await connection.execute(query)).one()
+                row = (await connection.execute(query, {"since": since})).one()
             if row.parked:
                 raise RuntimeError(f"{row.parked} events were parked")
             if not row.pending:
@@ -112,12 +122,13 @@ def measure(workers: int = 1) -> float:
     with postgres() as server, tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         url = server.url()
         uvloop.run(upgrade(url))
+        began = utc_now()
         uvloop.run(fill(url))
         path = configuration(Path(folder), database_url=url, helpdesk_port=free_port(), turns={"quiet": 3600})
         for _ in range(workers):
             stack.enter_context(process("-m", "gateway", "worker", "--config", str(path)))
-        return uvloop.run(rate(url))
+        return uvloop.run(rate(url, since=began))
 
 
 if __name__ == "__main__":
-    rich.print({"pipeline_events_per_s": round(measure())})
+    rich.print({f"with {workers} workers": round(measure(workers)) for workers in (1, 2)})

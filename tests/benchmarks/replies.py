@@ -1,6 +1,7 @@
 """How soon a customer reads the answer, at a steady rate of questions."""
 
 import asyncio
+import sys
 import tempfile
 from pathlib import Path
 from statistics import quantiles
@@ -8,6 +9,7 @@ from statistics import quantiles
 import rich
 import uvloop
 
+from adapters.vendors.memory.records import Message
 from adapters.vendors.memory.server import MemoryHelpdesk
 from config.clock import utc_now
 from config.database import open_engine
@@ -18,9 +20,11 @@ from knowledge.importing import import_path
 from tests.benchmarks.pipeline import QUESTIONS
 from tests.benchmarks.processes import SECRET, TOKEN, configuration, free_port, postgres, process
 
-PER_SECOND = 20
+RATES = (17, 170)
+"""A thousand questions a minute, and ten thousand."""
 SECONDS = 20
 WARM_UP = 40
+WARM_UP_RATE = 20
 
 
 async def prepare(url: str) -> None:
@@ -54,20 +58,26 @@ async def ask(helpdesk: MemoryHelpdesk, *, per_second: float, seconds: float) ->
 
 def answered(helpdesk: MemoryHelpdesk, asked: dict[str, float]) -> list[float]:
     """The waits so far; raises when anyone was answered twice."""
-    replies = [m for m in helpdesk.messages if m.conversation_id in asked and m.author == "bot"]
-    if len({reply.conversation_id for reply in replies}) != len(replies):
-        raise RuntimeError("somebody was answered twice")
-    return [reply.created_at.timestamp() - asked[reply.conversation_id] for reply in replies]
+    first: dict[str, Message] = {}
+    for said in helpdesk.messages:
+        if said.conversation_id in asked and said.author == "bot" and not said.private:
+            before = first.setdefault(said.conversation_id, said)
+            # Who waits too long is told that a person will come: that is no second answer.
+            if before is not said and before.text == said.text:
+                raise RuntimeError(f"somebody was told twice: {said.text!r}")
+    return [reply.created_at.timestamp() - asked[where] for where, reply in first.items()]
 
 
-async def converse(helpdesk_port: int, port: int, rates: list[float]) -> list[list[float]]:
+async def converse(
+    helpdesk_port: int, port: int, rates: list[float], *, seconds: float = SECONDS
+) -> list[list[float]]:
     """Warm up, then ask at each rate."""
     helpdesk = MemoryHelpdesk(
         token=TOKEN, webhook_url=f"http://127.0.0.1:{port}/hooks/shop", webhook_secret=SECRET
     )
     async with server.serving(helpdesk, server.bind("127.0.0.1", helpdesk_port)):
-        await ask(helpdesk, per_second=PER_SECOND, seconds=WARM_UP / PER_SECOND)
-        return [await ask(helpdesk, per_second=rate, seconds=SECONDS) for rate in rates]
+        await ask(helpdesk, per_second=WARM_UP_RATE, seconds=WARM_UP / WARM_UP_RATE)
+        return [await ask(helpdesk, per_second=rate, seconds=seconds) for rate in rates]
 
 
 def percentiles(waits: list[float]) -> tuple[float, float, float]:
@@ -76,7 +86,7 @@ def percentiles(waits: list[float]) -> tuple[float, float, float]:
     return tuple(round(cuts[index] * 1000, 1) for index in (49, 94, 98))  # type: ignore[return-value]
 
 
-def measure(rates: tuple[float, ...] = (PER_SECOND,)) -> list[tuple[float, float, float]]:
+def measure(rates: tuple[float, ...] = RATES) -> dict[str, float]:
     """A gateway with its worker inside, quiet time 0: the wait that a policy asks for is not ours."""
     with postgres() as database, tempfile.TemporaryDirectory() as folder:
         url = database.url()
@@ -84,8 +94,13 @@ def measure(rates: tuple[float, ...] = (PER_SECOND,)) -> list[tuple[float, float
         port, helpdesk_port = free_port(), free_port()
         path = configuration(Path(folder), database_url=url, helpdesk_port=helpdesk_port, turns={"quiet": 0})
         with process("-m", "gateway", "serve", "--port", str(port), "--config", str(path), port=port):
-            return [percentiles(w) for w in uvloop.run(converse(helpdesk_port, port, list(rates)))]
+            waits = uvloop.run(converse(helpdesk_port, port, list(rates)))
+    return {
+        f"reply_{name}_ms_{rate:g}": value
+        for rate, spread in zip(rates, waits, strict=True)
+        for name, value in zip(("p50", "p95", "p99"), percentiles(spread), strict=True)
+    }
 
 
 if __name__ == "__main__":
-    rich.print(dict(zip(("reply_p50_ms", "reply_p95_ms", "reply_p99_ms"), measure()[0], strict=True)))
+    rich.print(measure(tuple(map(float, sys.argv[1:])) or RATES))
