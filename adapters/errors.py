@@ -2,6 +2,7 @@
 
 AdapterError
 ├── Retryable      try again later; `outcome_unknown` says whether to look before sending again
+│   └── Held           not sent: a limit is used up or the vendor is down; nobody's fault, no attempt
 ├── Fatal          pause the connection and tell the operator
 │   └── InvalidSettings    the connection is configured wrongly; says which field and how to cure it
 ├── Rejected       park this one command or event and go on
@@ -43,6 +44,13 @@ class Retryable(AdapterError):
         super().__init__(detail, status=status)
         self.retry_after = retry_after
         self.outcome_unknown = outcome_unknown
+
+
+class Held(Retryable):
+    """The engine's transport kept the request back, until `retry_after` at least; it was never sent."""
+
+    def __init__(self, detail: str, *, retry_after: timedelta) -> None:
+        super().__init__(detail, retry_after=retry_after)
 
 
 class Fatal(AdapterError):

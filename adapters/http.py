@@ -60,16 +60,16 @@ def _sorted(response: httpx.Response, what: str, *, may_have_acted: bool) -> Ada
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return Fatal(detail, status=status)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Retryable(detail, status=status, retry_after=_retry_after(response))
+        return Retryable(detail, status=status, retry_after=retry_after(response))
     if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        wait = _retry_after(response)
+        wait = retry_after(response)
         return Retryable(detail, status=status, retry_after=wait, outcome_unknown=may_have_acted)
     if response.is_redirect:
         return Fatal(f"{detail}: it redirects elsewhere; check the configured address", status=status)
     return Rejected(detail, status=status)
 
 
-def _retry_after(response: httpx.Response) -> timedelta | None:
+def retry_after(response: httpx.Response) -> timedelta | None:
     """The vendor's wish, given in seconds or as an HTTP date."""
     value = response.headers.get("retry-after", "").strip()
     try:

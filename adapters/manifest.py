@@ -77,11 +77,31 @@ _EXPECTED = {
 }
 
 
+class LimitHeaders(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The response headers that tell of a limit, one value each; or `packed`, one header with all of them.
+
+    A reset may be in seconds from now or a Unix time; packed is `total=100; remaining=92; resets=16`
+    (Zendesk) or `used/limit` (Gorgias).
+    """
+
+    limit: str | None = None
+    remaining: str | None = None
+    reset: str | None = None
+    packed: str | None = None
+
+
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """So many requests in so many seconds, for the whole account."""
+    """So many requests in so many seconds, for the whole account.
+
+    `only` narrows it to a class of endpoints: patterns of method and path such as `PUT */tickets/*`,
+    where `*` is any text. A request draws from every limit that it matches.
+    """
 
     requests: int
     seconds: float
+    name: str = "all"
+    only: tuple[str, ...] = ()
+    headers: LimitHeaders = LimitHeaders()
 
     @property
     def window(self) -> timedelta:

@@ -25,6 +25,15 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+class LimitSettings(_Frozen):
+    """A vendor's limit as this account has it."""
+
+    requests: int = Field(ge=1)
+    """So many requests."""
+    seconds: float = Field(gt=0)
+    """In so many seconds."""
+
+
 class ConnectionSettings(_Frozen):
     """One account at one outside system."""
 
@@ -34,6 +43,10 @@ class ConnectionSettings(_Frozen):
     """What it is to us."""
     ai: bool = True
     """Whether our AI answers first here."""
+    account: str | None = None
+    """The vendor's account, if not its own: connections that name the same one share its limits."""
+    limits: dict[str, LimitSettings] = Field(default_factory=dict)
+    """Limits that are to be kept instead of those that the adapter declares, by name."""
     settings: dict[str, Any] = Field(default_factory=dict, repr=False)
     """What the adapter asks for: see its README. Secrets as `${NAME}`."""
 
@@ -113,12 +126,23 @@ class DeliverySettings(_Frozen):
 
     concurrency: int = Field(default=32, ge=1)
     """How many commands a worker sends at once."""
+    per_connection: int = Field(default=12, ge=1)
+    """How many of them may go to one connection, so that a slow vendor leaves slots for the others."""
     attempts: int = Field(default=12, ge=1)
     """After this many tries a command is parked."""
     first_retry: timedelta = timedelta(seconds=0.5)
     """The pause before the second try; later ones double it, with jitter."""
     longest_retry: timedelta = timedelta(minutes=5)
     """The pauses grow up to this."""
+
+
+class BreakerSettings(_Frozen):
+    """When a vendor that fails is left alone."""
+
+    failures: int = Field(default=5, ge=1)
+    """So many time-outs, connection errors and 5xx in a row open a connection's breaker."""
+    pause: timedelta = timedelta(seconds=30)
+    """So long nothing is sent; then one request probes whether the vendor is back."""
 
 
 class LaneSettings(_Frozen):
@@ -150,6 +174,8 @@ class Settings(BaseSettings):
     """The file that the rest came from."""
     database_url: str | None = Field(default=None, repr=False)
     """A PostgreSQL of your own; without it an embedded one runs in `data_dir`."""
+    redis_url: str | None = Field(default=None, repr=False)
+    """A Redis that shares vendors' budgets and breakers among processes; without it each keeps its part."""
     data_dir: Path = Path(".deskbridge")
     """Where the embedded PostgreSQL keeps its data."""
     host: str = "127.0.0.1"
@@ -178,6 +204,8 @@ class Settings(BaseSettings):
     """When customers of several connections are one person."""
     delivery: DeliverySettings = DeliverySettings()
     """How commands are sent."""
+    breaker: BreakerSettings = BreakerSettings()
+    """When a vendor that fails is left alone."""
     lanes: LaneSettings = LaneSettings()
     """How accepted events are worked."""
     storage: StorageSettings = StorageSettings()

@@ -15,10 +15,10 @@ from rules.turns import TurnState
 from rules.verdict import AnswerState
 from sync.lease import Closed, ClosedWithoutAi, HandedOff, Happening, Holder, Returned
 from sync.lease import advance as advance_lease
+from sync.priority import Priority
 from sync.thread import HandOffState, LeaseMove, NewCommand
 
 EARLIER_TEXTS = 4
-URGENT, SOON, USUAL = 1, 3, 5
 
 
 def move_lease(stage: Stage, scene: Scene, happening: Happening, cause: str, occasion: Occasion) -> None:
@@ -79,7 +79,7 @@ def send(
     occasion: Occasion,
     *,
     connection: str | None = None,
-    priority: int = USUAL,
+    priority: Priority = Priority.FIELDS,
     ready_at: datetime | None = None,
     for_ai: bool = False,
     turn: int | None = None,
@@ -128,6 +128,7 @@ def ask_ai(stage: Stage, scene: Scene, turn: TurnState, occasion: Occasion, *, r
         occasion,
         connection=AI,
         ready_at=ready_at,
+        priority=Priority.REPLY,
         for_ai=True,
         turn=turn.number,
     )
@@ -191,7 +192,7 @@ def say(
         scene,
         reply,
         occasion,
-        priority=URGENT,
+        priority=Priority.REPLY,
         for_ai=True,
         turn=turn,
     )
@@ -242,6 +243,8 @@ def _act(stage: Stage, scene: Scene, action: policy.Action, occasion: Occasion) 
             return
         case policy.Assign():
             command = model.Assign(assignee_id=action.agent, team_id=action.team, **where)
+            send(stage, scene, command, occasion, priority=Priority.HAND_OFF)
+            return
         case _:
             assert_never(action)
     send(stage, scene, command, occasion)
@@ -268,7 +271,7 @@ def _hand_off(stage: Stage, scene: Scene, action: policy.HandOff, occasion: Occa
         text = stage.policies.phrase(action.say, thread.conversation.language)
         say(stage, scene, text, occasion)
     # The package needs the whole transcript: `gateway.lanes` reads it and writes the note.
-    set_status(stage, scene, model.Status.OPEN, occasion)
+    set_status(stage, scene, model.Status.OPEN, occasion, priority=Priority.HAND_OFF)
 
 
 def set_status(
@@ -276,6 +279,8 @@ def set_status(
     scene: Scene,
     status: model.Status,
     occasion: Occasion,
+    *,
+    priority: Priority = Priority.STATUS,
 ) -> None:
     """Move the conversation's status here and at the helpdesk; nothing when it has it already."""
     conversation = scene.thread.conversation
@@ -284,4 +289,4 @@ def set_status(
     conversation.status = status.value
     conversation.dirty = True
     command = model.SetStatus(key=stage.new_key(), conversation_id=conversation.id, status=status)
-    send(stage, scene, command, occasion, priority=SOON)
+    send(stage, scene, command, occasion, priority=priority)

@@ -7,6 +7,7 @@ from adapters.model import Author, DeskActed
 from gateway import acts
 from gateway.scene import Occasion, Scene, Stage
 from sync.lease import Claimed, Returned
+from sync.priority import Priority
 from sync.thread import person_json, person_of
 
 
@@ -57,7 +58,7 @@ def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> No
                 author=Author.AGENT,
                 person=change.agent,
             )
-            acts.send(stage, scene, reply, occasion, priority=acts.URGENT)
+            acts.send(stage, scene, reply, occasion, priority=Priority.REPLY)
         case DeskAction.RESOLVE:
             acts.set_status(stage, scene, model.Status.RESOLVED, occasion)
             acts.close(stage, scene, occasion)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,14 +15,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 import rules.store as rules_store
 from adapters import model
 from adapters.contract import Adapter
-from adapters.errors import AdapterError, Fatal, Rejected
+from adapters.errors import AdapterError, Fatal, Held, Rejected
 from config.clock import Clock
 from config.settings import Settings
 from gateway.answering import AnswerFunction, prepare
+from gateway.holding import Holding
+from gateway.limits.limits import Limits
+from gateway.limits.purpose import spending
 from gateway.metrics import Metrics
 from gateway.scene import AI, Answering
 from sync.delivery import Outcome, Patience, Verdict, after_failure
 from sync.group_commit import GroupCommit
+from sync.priority import priority_of
 from sync.store import inbox, outbox, threads
 from sync.store.inbox import RawEvent, lane_of
 from sync.store.outbox import Claimed, Finished
@@ -30,7 +35,7 @@ log = structlog.get_logger()
 SKIPPED_RETRY = timedelta(milliseconds=20)
 WHILE_BUSY = timedelta(milliseconds=100)
 LONGEST_SLEEP = timedelta(seconds=5)
-RECOVER_EVERY = timedelta(seconds=1)
+TIDY_EVERY = timedelta(seconds=1)
 FIND_SLACK = timedelta(minutes=1)
 
 
@@ -38,6 +43,16 @@ class Done(Struct, frozen=True, kw_only=True):
     """A finished attempt and what it gave: the vendor's id, or an answer for the inbox."""
 
     finished: Finished
+    answer: model.AnswerPrepared | None = None
+
+
+class _Trial(Struct, kw_only=True):
+    """One attempt as it goes on. `doubt`: an earlier one may have worked, and nobody has looked yet."""
+
+    doubt: bool
+    status: int | None = None
+    detail: str = ""
+    remote_id: str | None = None
     answer: model.AnswerPrepared | None = None
 
 
@@ -51,6 +66,7 @@ class Dispatcher:
         settings: Settings,
         adapters: Mapping[str, Adapter],
         answer: AnswerFunction,
+        limits: Limits,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
@@ -64,11 +80,14 @@ class Dispatcher:
         self._patience = Patience(
             attempts=delivery.attempts, first=delivery.first_retry, longest=delivery.longest_retry
         )
+        self._limits = limits
+        self._holding = Holding(
+            limits=limits, share=delivery.per_connection, pause=delivery.longest_retry, metrics=metrics
+        )
         self._settlements = GroupCommit(self._settle, most=128, writers=1)
-        self._running: set[asyncio.Task[None]] = set()
-        self._paused: dict[str, datetime] = {}
+        self._running: dict[asyncio.Task[None], str] = {}
         self._freed = asyncio.Event()
-        self._recover_at = clock()
+        self._tidy_at = clock()
         self.worker = 0
 
     async def round(self, wake: asyncio.Event) -> None:
@@ -89,37 +108,41 @@ class Dispatcher:
     async def step(self) -> timedelta:
         """Claim and start what is due; returns how long nothing more will be."""
         now = self._clock()
-        self._resume(now)
         slots = self._settings.delivery.concurrency - len(self._running)
         if slots <= 0:
             return LONGEST_SLEEP
+        await self._limits.look_at_breakers()
+        terms = self._holding.terms(now, most=slots, running=Counter(self._running.values()))
         async with self._engine.begin() as connection:
-            recovered = await self._recover(connection, now)
+            await self._tidy(connection, now)
             claimed, superseded = await outbox.claim(
-                connection, worker=self.worker, most=slots, paused=list(self._paused), now=now
+                connection, worker=self.worker, room=terms.room, holds=terms.holds, now=now
             )
             due: datetime | None = now + WHILE_BUSY
             if not claimed:
-                due = await outbox.next_due(connection, worker=self.worker, paused=list(self._paused))
-        if recovered:
-            log.warning("commands_recovered", commands=recovered)
+                due = await outbox.next_due(connection, worker=self.worker, holds=terms.holds)
+                due = min((moment for moment in (due, terms.until) if moment is not None), default=None)
         self._metrics.superseded.inc(superseded)
         for item in claimed:
             task = asyncio.create_task(self._carry_out(item))
-            self._running.add(task)
+            self._running[task] = item.connection
             task.add_done_callback(self._free)
         if due is None:
             return LONGEST_SLEEP
         return min(LONGEST_SLEEP, max(SKIPPED_RETRY, due - self._clock()))
 
-    async def _recover(self, connection: AsyncConnection, now: datetime) -> list[int]:
-        if now < self._recover_at:
-            return []
-        self._recover_at = now + RECOVER_EVERY
-        return await outbox.recover(connection, now=now)
+    async def _tidy(self, connection: AsyncConnection, now: datetime) -> None:
+        """Once a second: free what dead workers held, and see among how many the limits are divided."""
+        if now < self._tidy_at:
+            return
+        self._tidy_at = now + TIDY_EVERY
+        self._limits.divide_among(await outbox.count_workers(connection))
+        recovered = await outbox.recover(connection, now=now, attempts=self._patience.attempts)
+        if recovered:
+            log.warning("commands_recovered", commands=recovered)
 
     def _free(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        self._running.pop(task, None)
         self._freed.set()
 
     async def drain(self, limit: timedelta) -> None:
@@ -142,52 +165,53 @@ class Dispatcher:
 
     async def _attempt(self, claimed: Claimed) -> Done:
         begun = self._clock()
-        status: int | None = None
-        detail = ""
-        remote_id: str | None = None
-        answer: model.AnswerPrepared | None = None
-        try:
-            if claimed.connection == AI:
-                question = msgspec.convert(claimed.body, Answering)
-                answer = await prepare(self._answer, question, self._settings.answers, self._clock)
-                verdict = Verdict(state="done", outcome=Outcome.DELIVERED)
-            else:
-                verdict, remote_id = await self._deliver(claimed)
-        except asyncio.CancelledError:
-            verdict = Verdict(
-                state="waiting",
-                outcome=Outcome.UNKNOWN,
-                ready_at=begun,
-                outcome_unknown=True,
-                reason="cut off by a shutdown",
-            )
-        except Exception as error:  # noqa: BLE001 - every failure becomes a verdict
-            status = error.status if isinstance(error, AdapterError) else None
-            detail = f"{type(error).__name__}: {error}"
-            verdict = after_failure(
-                error,
-                attempt=claimed.attempts,
-                now=self._clock(),
-                patience=self._patience,
-                unknown_before=claimed.outcome_unknown,
-            )
-            if verdict.pause:
-                self._pause(claimed.connection, detail)
+        trial = _Trial(doubt=claimed.outcome_unknown)
+        with spending(priority_of(claimed.priority), kind=claimed.kind) as purpose:
+            try:
+                verdict = await self._try(claimed, trial)
+            except asyncio.CancelledError:
+                verdict = Verdict(
+                    state="waiting",
+                    outcome=Outcome.UNKNOWN,
+                    ready_at=begun,
+                    outcome_unknown=True,
+                    reason="cut off by a shutdown",
+                )
+            except Exception as error:  # noqa: BLE001 - every failure becomes a verdict
+                verdict = self._judge(error, claimed, trial, wrote=purpose.wrote)
         return Done(
-            answer=answer,
+            answer=trial.answer,
             finished=Finished(
                 claimed=claimed,
                 worker=self.worker,
                 verdict=verdict,
-                status=status,
-                detail=detail,
+                status=trial.status,
+                detail=trial.detail,
                 started_at=begun,
                 ended_at=self._clock(),
-                remote_id=remote_id,
+                remote_id=trial.remote_id,
             ),
         )
 
-    async def _deliver(self, claimed: Claimed) -> tuple[Verdict, str | None]:
+    def _judge(self, error: Exception, claimed: Claimed, trial: _Trial, *, wrote: bool) -> Verdict:
+        trial.status = error.status if isinstance(error, AdapterError) else None
+        trial.detail = f"{type(error).__name__}: {error}"
+        verdict = after_failure(
+            error,
+            attempt=claimed.attempts,
+            now=self._clock(),
+            patience=self._patience,
+            unknown_before=trial.doubt or (isinstance(error, Held) and wrote),
+        )
+        if verdict.pause:
+            self._holding.pause(claimed.connection, trial.detail, self._clock())
+        return verdict
+
+    async def _try(self, claimed: Claimed, trial: _Trial) -> Verdict:
+        if claimed.connection == AI:
+            question = msgspec.convert(claimed.body, Answering)
+            trial.answer = await prepare(self._answer, question, self._settings.answers, self._clock)
+            return Verdict(state="done", outcome=Outcome.DELIVERED)
         adapter = self._adapters.get(claimed.connection)
         if adapter is None:
             raise Fatal(f"no connection is called {claimed.connection!r}; add it to the configuration")
@@ -198,9 +222,11 @@ class Dispatcher:
         if claimed.outcome_unknown and isinstance(command, model.Reply | model.Note):
             found = await self._look(adapter, claimed, command)
             if found is not None:
-                return Verdict(state="done", outcome=Outcome.FOUND), found.id
-        pushed = await adapter.push(command)
-        return Verdict(state="done", outcome=Outcome.DELIVERED), pushed.id
+                trial.remote_id = found.id
+                return Verdict(state="done", outcome=Outcome.FOUND)
+            trial.doubt = False
+        trial.remote_id = (await adapter.push(command)).id
+        return Verdict(state="done", outcome=Outcome.DELIVERED)
 
     async def _look(
         self, adapter: Adapter, claimed: Claimed, command: model.Reply | model.Note
@@ -256,7 +282,8 @@ class Dispatcher:
         if verdict.state == "done":
             stage = "answered" if claimed.connection == AI else "sent"
             self._metrics.observe_lag(stage, finished.ended_at - claimed.created_at)
-        write = log.info if verdict.state == "done" else log.warning
+        quiet = log.debug if verdict.outcome is Outcome.HELD else log.warning
+        write = log.info if verdict.state == "done" else quiet
         write(
             "attempt",
             conversation=claimed.conversation_ref,
@@ -274,18 +301,6 @@ class Dispatcher:
             waited_ms=round((finished.started_at - claimed.created_at).total_seconds() * 1000, 1),
             took_ms=round(seconds * 1000, 1),
         )
-
-    def _pause(self, connection: str, why: str) -> None:
-        if connection not in self._paused:
-            log.error("connection_paused", connection=connection, why=why)
-            self._metrics.paused.labels(connection).set(1)
-        self._paused[connection] = self._clock() + self._patience.longest
-
-    def _resume(self, now: datetime) -> None:
-        for name in [name for name, until in self._paused.items() if until <= now]:
-            del self._paused[name]
-            self._metrics.paused.labels(name).set(0)
-            log.info("connection_tried_again", connection=name)
 
 
 def _answer_event(done: Done) -> RawEvent | None:

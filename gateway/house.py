@@ -21,6 +21,8 @@ from gateway.dispatcher import Dispatcher
 from gateway.jobs import look_at_voices, look_at_waiting
 from gateway.lanes import LaneWorker
 from gateway.leader import Leader
+from gateway.limits.limits import Limits
+from gateway.limits.transport import open_limits
 from gateway.metrics import Metrics
 from gateway.migrate import require_current
 from gateway.scene import Policies
@@ -29,6 +31,7 @@ from gateway.worker import Worker
 from knowledge.answers import Answer, Answerer, Question
 from knowledge.index import KnowledgeIndex
 from rules.policy import load_policies, measures
+from sync.store.outbox import count_workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ class House:
     adapters: dict[str, Adapter]
     policies: Policies
     index: KnowledgeIndex
+    limits: Limits
     metrics: Metrics
 
     async def answer(self, question: Question) -> Answer:
@@ -71,6 +75,7 @@ class House:
             settings=self.settings,
             adapters=self.adapters,
             answer=self.answer,
+            limits=self.limits,
             clock=self.clock,
             metrics=self.metrics,
         )
@@ -107,8 +112,12 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
         engine = open_engine(await database_url(settings, stack), name="deskbridge", pool_size=20)
         stack.push_async_callback(engine.dispose)
         await require_current(engine)
+        metrics = Metrics()
+        limits, transports = await stack.enter_async_context(
+            open_limits(settings, clock=clock, metrics=metrics)
+        )
         adapters = {
-            name: registry.build(chosen.adapter, chosen.settings, connection=name)
+            name: registry.build(chosen.adapter, chosen.settings, connection=name, transport=transports[name])
             for name, chosen in settings.connections.items()
         }
         for adapter in adapters.values():
@@ -116,6 +125,7 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
         policies = load_policies(settings.policies)
         async with engine.connect() as connection:
             index = await KnowledgeIndex.load(connection)
+            limits.divide_among(await count_workers(connection) + 1)
         yield House(
             settings=settings,
             clock=clock,
@@ -123,7 +133,8 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
             adapters=adapters,
             policies=Policies(policies, measures(policies)),
             index=index,
-            metrics=Metrics(),
+            limits=limits,
+            metrics=metrics,
         )
 
 

@@ -23,6 +23,7 @@ from gateway.scene import INSIDE, Occasion, Policies, Scene, Stage
 from gateway.wiring import Event as Change
 from gateway.wiring import Timer, advance
 from sync.people import People
+from sync.priority import Priority
 from sync.pull import Pulled
 from sync.store import customers, inbox, loading, threads
 from sync.store.customers import PeopleMovedError
@@ -268,7 +269,7 @@ class LaneWorker:
             origin=model.Origin.LIVE,
             decision_ref=hand_off.decision_ref,
         )
-        acts.send(stage, scene, note, occasion, priority=acts.SOON)
+        acts.send(stage, scene, note, occasion, priority=Priority.HAND_OFF)
 
     async def save(self, connection: AsyncConnection, stage: Stage) -> None:
         """Write the stage back, every room its own tables."""

@@ -51,6 +51,30 @@ class Metrics:
             ["connection"],
             registry=one,
         )
+        self.breaker_open = Gauge(
+            "deskbridge_breaker_open",
+            "1 while a connection that fails is left alone",
+            ["connection"],
+            registry=one,
+        )
+        self.budget_limit = Gauge(
+            "deskbridge_budget_limit", "Requests in a window of a limit", ["account", "limit"], registry=one
+        )
+        self.budget_remaining = Gauge(
+            "deskbridge_budget_remaining", "What is left of a limit", ["account", "limit"], registry=one
+        )
+        self.budget_empty_at = Gauge(
+            "deskbridge_budget_empty_at_seconds",
+            "Unix time when a limit is used up if it goes on so; 0 if never",
+            ["account", "limit"],
+            registry=one,
+        )
+        self.held = Counter(
+            "deskbridge_requests_held_total",
+            "Requests not sent because a limit was used up",
+            ["account", "limit", "priority"],
+            registry=one,
+        )
         self.oldest_event = Gauge(
             "deskbridge_oldest_event_seconds", "Age of the longest-waiting event", registry=one
         )

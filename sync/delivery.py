@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from adapters.errors import AdapterError, Fatal, Rejected, Retryable, Unsupported
+from adapters.errors import AdapterError, Fatal, Held, Rejected, Retryable, Unsupported
 
 
 class Outcome(StrEnum):
@@ -20,16 +20,21 @@ class Outcome(StrEnum):
     UNSUPPORTED = "unsupported"
     FATAL = "fatal"
     SUPERSEDED = "superseded"
+    HELD = "held"
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """The command's next state. `pause` asks for the whole connection to be paused."""
+    """The command's next state. `pause` asks for the whole connection to be paused.
+
+    One that doesn't `count` uses up no attempt: the command itself was not what failed.
+    """
 
     state: str
     outcome: Outcome
     ready_at: datetime | None = None
     outcome_unknown: bool = False
     pause: bool = False
+    counts: bool = True
     reason: str | None = None
 
 
@@ -68,22 +73,30 @@ def after_failure(
         case Rejected():
             return Verdict(state="parked", outcome=Outcome.REJECTED, reason=detail)
         case Fatal():
-            return Verdict(
-                state="waiting",
-                outcome=Outcome.FATAL,
-                ready_at=now + patience.longest,
-                outcome_unknown=unknown_before,
-                pause=True,
-                reason=detail,
+            return _again(Outcome.FATAL, now + patience.longest, detail, doubt=unknown_before, counts=False)
+        case Held():
+            return _again(
+                Outcome.HELD,
+                now + (error.retry_after or patience.first),
+                detail,
+                doubt=unknown_before,
+                counts=False,
             )
         case Retryable() if attempt < patience.attempts:
             wait = max(back_off(attempt, patience, jitter=jitter), error.retry_after or timedelta())
-            return Verdict(
-                state="waiting",
-                outcome=Outcome.UNKNOWN if error.outcome_unknown else Outcome.RETRY,
-                ready_at=now + wait,
-                outcome_unknown=error.outcome_unknown or unknown_before,
-                reason=detail,
-            )
+            outcome = Outcome.UNKNOWN if error.outcome_unknown else Outcome.RETRY
+            return _again(outcome, now + wait, detail, doubt=unknown_before or error.outcome_unknown)
         case _:
             return Verdict(state="parked", outcome=Outcome.REJECTED, reason=f"gave up: {detail}")
+
+
+def _again(outcome: Outcome, ready_at: datetime, reason: str, *, doubt: bool, counts: bool = True) -> Verdict:
+    return Verdict(
+        state="waiting",
+        outcome=outcome,
+        ready_at=ready_at,
+        outcome_unknown=doubt,
+        pause=outcome is Outcome.FATAL,
+        counts=counts,
+        reason=reason,
+    )

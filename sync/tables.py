@@ -289,6 +289,7 @@ class CommandRow(SQLModel, table=True):
     __table_args__ = (
         Index("command_key", "key", unique=True),
         Index("command_due", "ready_at", postgresql_where=text("state = 'waiting'")),
+        Index("command_next", "connection", "priority", "ref", postgresql_where=text("state = 'waiting'")),
         Index(
             "command_order",
             "subject_ref",

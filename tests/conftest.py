@@ -14,7 +14,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from config.database import open_engine
 from config.embedded import EmbeddedPostgres
 
-pytest_plugins = ["support.bridge", "support.chatwoot", "support.connected", "support.desk"]
+pytest_plugins = [
+    "support.bridge",
+    "support.chatwoot",
+    "support.connected",
+    "support.desk",
+    "support.redis",
+]
 _numbers = itertools.count(1)
 
 

@@ -38,4 +38,5 @@ async def metrics(house: NamedDependency[House]) -> Response[bytes]:
         oldest = await oldest_pending(connection)
     age = (house.clock() - oldest).total_seconds() if oldest else 0.0
     house.metrics.oldest_event.set(max(0.0, age))
+    await house.limits.report()
     return Response(house.metrics.render(), media_type=CONTENT_TYPE_LATEST)

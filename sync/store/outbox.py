@@ -1,23 +1,31 @@
 """The outbox: which commands may go now, what became of them, and whose were left behind."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import insert, text
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, TEXT
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 
-from sync.delivery import Verdict
+from sync.delivery import Outcome, Verdict
 from sync.tables import AttemptRow, Message, worker_number
 
 WORKERS = 0x6465736B  # "desk": the class of the advisory locks by which workers show that they live
 CLAIM_LASTS = timedelta(seconds=60)
 GRACE = timedelta(seconds=3)
 """How long after a worker's death its command is looked for: the vendor may still be working on it."""
+
+
+class Hold(Struct, frozen=True, kw_only=True):
+    """What is not to be claimed now: a connection's commands, or those of a kind from a priority on."""
+
+    connection: str
+    kind: str = ""
+    priority: int = 0
 
 
 class Claimed(Struct, frozen=True, kw_only=True):
@@ -38,25 +46,57 @@ class Claimed(Struct, frozen=True, kw_only=True):
     key: str
     epoch: int | None
     turn: int | None
+    priority: int
     attempts: int
     outcome_unknown: bool
     created_at: datetime
     claimed_at: datetime
 
 
+_HELD = (
+    bindparam("held_names", type_=ARRAY(TEXT)),
+    bindparam("held_kinds", type_=ARRAY(TEXT)),
+    bindparam("held_from", type_=ARRAY(INTEGER)),
+)
+
+
+def _held(holds: Iterable[Hold]) -> dict[str, list[Any]]:
+    every = list(holds)
+    return {
+        "held_names": [hold.connection for hold in every],
+        "held_kinds": [hold.kind for hold in every],
+        "held_from": [hold.priority for hold in every],
+    }
+
+
 # Only the first unfinished command of each subject and connection is due. An epoch that has
 # moved on means that the right to speak is gone: the check rides in the claim, right before sending.
+# Each connection has its own list, so that a long one keeps nobody else's from being looked at.
 _CLAIM = text("""
-WITH due AS (
-    SELECT c.ref, c.conversation_ref FROM command c
-    WHERE c.state = 'waiting' AND c.ready_at <= :now AND NOT c.connection = ANY(:paused)
-      AND NOT EXISTS (
-        SELECT 1 FROM command e
-        WHERE e.subject_ref = c.subject_ref AND e.connection = c.connection
-          AND e.ref < c.ref AND e.state IN ('waiting', 'in_flight'))
-    ORDER BY c.priority, c.ready_at
+WITH RECURSIVE names(connection) AS (
+    (SELECT connection FROM command WHERE state = 'waiting' ORDER BY connection LIMIT 1)
+    UNION ALL
+    SELECT (SELECT e.connection FROM command e WHERE e.state = 'waiting' AND e.connection > n.connection
+            ORDER BY e.connection LIMIT 1)
+    FROM names n WHERE n.connection IS NOT NULL
+), due AS (
+    SELECT first.ref, first.conversation_ref
+    FROM names n LEFT JOIN unnest(:room_names, :room_sizes) AS r(name, size) ON r.name = n.connection
+    CROSS JOIN LATERAL (
+        SELECT c.ref, c.conversation_ref, c.priority FROM command c
+        WHERE c.state = 'waiting' AND c.connection = n.connection AND c.ready_at <= :now
+          AND NOT EXISTS (
+            SELECT 1 FROM unnest(:held_names, :held_kinds, :held_from) AS h(name, kind, priority)
+            WHERE h.name = c.connection AND h.kind IN ('', c.kind) AND c.priority >= h.priority)
+          AND NOT EXISTS (SELECT 1 FROM command e
+            WHERE e.subject_ref = c.subject_ref AND e.connection = c.connection
+              AND e.ref < c.ref AND e.state IN ('waiting', 'in_flight'))
+        ORDER BY c.priority, c.ref
+        LIMIT COALESCE(r.size, :share)
+        FOR UPDATE OF c SKIP LOCKED
+    ) first
+    ORDER BY first.priority, first.ref
     LIMIT :most
-    FOR UPDATE OF c SKIP LOCKED
 ), spoken AS (
     SELECT v.ref, v.lease_epoch, v.id, v.connection FROM conversation v
     WHERE v.ref IN (SELECT conversation_ref FROM due)
@@ -70,15 +110,27 @@ UPDATE command c SET
 FROM due LEFT JOIN spoken ON spoken.ref = due.conversation_ref
 WHERE c.ref = due.ref AND (due.conversation_ref IS NULL OR spoken.ref IS NOT NULL)
 RETURNING c.*, spoken.id AS conversation_id, spoken.connection AS home
-""").bindparams(bindparam("paused", type_=ARRAY(TEXT)))
+""").bindparams(
+    *_HELD, bindparam("room_names", type_=ARRAY(TEXT)), bindparam("room_sizes", type_=ARRAY(INTEGER))
+)
+
+
+class Room(Struct, frozen=True, kw_only=True):
+    """How many commands may be claimed: `most` in all, `share` at each connection but those in `rooms`."""
+
+    most: int
+    share: int
+    rooms: Mapping[str, int] = {}
 
 
 async def claim(
-    connection: AsyncConnection, *, worker: int, most: int, paused: Sequence[str], now: datetime
+    connection: AsyncConnection, *, worker: int, room: Room, now: datetime, holds: Iterable[Hold] = ()
 ) -> tuple[list[Claimed], int]:
-    """Take up to `most` due commands; also says how many were superseded instead."""
+    """Take due commands, the most urgent first; also says how many were superseded instead."""
+    limits = {"most": room.most, "share": room.share}
+    sizes = {"room_names": list(room.rooms), "room_sizes": list(room.rooms.values())}
     rows = (
-        await connection.execute(_CLAIM, {"worker": worker, "most": most, "paused": list(paused), "now": now})
+        await connection.execute(_CLAIM, {"worker": worker, "now": now, **limits, **sizes, **_held(holds)})
     ).all()
     names = Claimed.__struct_fields__
     claimed = [
@@ -105,6 +157,7 @@ UPDATE command SET
     state = :to,
     ready_at = COALESCE(CAST(:ready_at AS timestamptz), ready_at), outcome_unknown = :unknown,
     remote_id = COALESCE(:remote, remote_id), reason = :reason, claimed_by = NULL,
+    attempts = attempts - :uncounted,
     done_at = CASE WHEN :to = 'waiting' THEN NULL ELSE CAST(:now AS timestamptz) END
 WHERE ref = :of AND state = 'in_flight' AND claimed_by = :worker
 """).bindparams(bindparam("remote", type_=TEXT), bindparam("reason", type_=TEXT), bindparam("to", type_=TEXT))
@@ -121,6 +174,7 @@ async def settle(connection: AsyncConnection, finished: Sequence[Finished]) -> N
                 "to": item.verdict.state,
                 "ready_at": item.verdict.ready_at,
                 "unknown": item.verdict.outcome_unknown,
+                "uncounted": 0 if item.verdict.counts else 1,
                 "remote": item.remote_id,
                 "reason": item.verdict.reason,
                 "now": item.ended_at,
@@ -128,7 +182,9 @@ async def settle(connection: AsyncConnection, finished: Sequence[Finished]) -> N
             for item in finished
         ],
     )
-    await connection.execute(insert(AttemptRow), [_attempt(item) for item in finished])
+    made = [_attempt(item) for item in finished if item.verdict.outcome is not Outcome.HELD]
+    if made:
+        await connection.execute(insert(AttemptRow), made)
 
 
 def _attempt(item: Finished) -> dict[str, Any]:
@@ -152,8 +208,11 @@ async def record_own_messages(connection: AsyncConnection, rows: Sequence[dict[s
 
 
 _RECOVER = text("""
-UPDATE command c SET state = 'waiting', outcome_unknown = (c.kind <> 'answer'), claimed_by = NULL,
-    ready_at = :now, reason = 'its worker died or froze'
+UPDATE command c SET outcome_unknown = (c.kind <> 'answer'), claimed_by = NULL, ready_at = :now,
+    state = CASE WHEN c.attempts >= :attempts THEN 'parked' ELSE 'waiting' END,
+    done_at = CASE WHEN c.attempts >= :attempts THEN CAST(:now AS timestamptz) END,
+    reason = CASE WHEN c.attempts >= :attempts THEN 'gave up: its workers died or froze, again and again'
+             ELSE 'its worker died or froze' END
 WHERE c.state = 'in_flight' AND (
     c.claimed_at < CAST(:now AS timestamptz) - CAST(:lasts AS interval)
     OR (c.claimed_at < CAST(:now AS timestamptz) - CAST(:grace AS interval) AND NOT EXISTS (
@@ -165,31 +224,48 @@ RETURNING c.ref
 """)
 
 
-async def recover(connection: AsyncConnection, *, now: datetime) -> list[int]:
-    """Free the commands of dead or frozen workers; what they may have done is looked up before a resend."""
-    rows = await connection.execute(
-        _RECOVER, {"now": now, "lasts": CLAIM_LASTS, "grace": GRACE, "workers": WORKERS}
-    )
+async def recover(connection: AsyncConnection, *, now: datetime, attempts: int) -> list[int]:
+    """Free the commands of dead or frozen workers; what they may have done is looked up before a resend.
+
+    One that has had all its `attempts` is parked: it may be what kills them.
+    """
+    limits = {"lasts": CLAIM_LASTS, "grace": GRACE, "attempts": attempts}
+    rows = await connection.execute(_RECOVER, {"now": now, "workers": WORKERS, **limits})
     return list(rows.scalars())
 
 
 _NEXT_DUE = text("""
 SELECT LEAST(
-    (SELECT min(c.ready_at) FROM command c WHERE c.state = 'waiting' AND NOT c.connection = ANY(:paused)
+    (SELECT min(c.ready_at) FROM command c WHERE c.state = 'waiting'
+       AND NOT EXISTS (SELECT 1 FROM unnest(:held_names, :held_kinds, :held_from) AS h(name, kind, priority)
+         WHERE h.name = c.connection AND h.kind IN ('', c.kind) AND c.priority >= h.priority)
        AND NOT EXISTS (SELECT 1 FROM command e
          WHERE e.subject_ref = c.subject_ref AND e.connection = c.connection
            AND e.ref < c.ref AND e.state IN ('waiting', 'in_flight'))),
     (SELECT min(c.claimed_at) + CAST(:grace AS interval) + interval '1 second'
        FROM command c WHERE c.state = 'in_flight' AND c.claimed_by <> :worker))
-""").bindparams(bindparam("paused", type_=ARRAY(TEXT)))
+""").bindparams(*_HELD)
 
 
-async def next_due(connection: AsyncConnection, *, worker: int, paused: Sequence[str]) -> datetime | None:
-    """When the next command can go, or the next abandoned one could be found."""
+async def next_due(
+    connection: AsyncConnection, *, worker: int, holds: Iterable[Hold] = ()
+) -> datetime | None:
+    """When the next command that isn't held can go, or the next abandoned one could be found."""
     due: datetime | None = await connection.scalar(
-        _NEXT_DUE, {"paused": list(paused), "grace": GRACE, "worker": worker}
+        _NEXT_DUE, {"grace": GRACE, "worker": worker, **_held(holds)}
     )
     return due
+
+
+_WORKERS = text("""
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = :workers AND objsubid = 2 AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+""")
+
+
+async def count_workers(connection: AsyncConnection) -> int:
+    """How many workers live."""
+    return int(await connection.scalar(_WORKERS, {"workers": WORKERS}) or 0)
 
 
 async def enlist(connection: AsyncConnection) -> int:

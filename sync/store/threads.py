@@ -5,12 +5,13 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, INTEGER, TEXT
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import col
 
+from sync.priority import Priority
 from sync.store.upserts import upsert_by_ref
 from sync.tables import (
     CommandRow,
@@ -176,7 +177,35 @@ async def _save_commands(connection: AsyncConnection, threads: Sequence[Thread])
     ]
     if rows:
         await connection.execute(_COMMANDS, rows)
+        await _pull_forward(connection, rows)
         await connection.execute(_WAKE, {"channel": WAKE_DISPATCHERS})
+
+
+# Order holds within a conversation: what stands before an urgent command becomes as urgent.
+_PULL_FORWARD = text("""
+UPDATE command c SET priority = u.priority
+FROM unnest(:subjects, :names, :refs, :priorities) AS u(subject, name, ref, priority)
+WHERE c.subject_ref = u.subject AND c.connection = u.name AND c.ref < u.ref
+  AND c.state = 'waiting' AND c.priority > u.priority
+""").bindparams(
+    bindparam("subjects", type_=ARRAY(BIGINT)),
+    bindparam("names", type_=ARRAY(TEXT)),
+    bindparam("refs", type_=ARRAY(BIGINT)),
+    bindparam("priorities", type_=ARRAY(INTEGER)),
+)
+
+
+async def _pull_forward(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
+    urgent: dict[tuple[int, str], tuple[int, int]] = {}
+    for row in rows:
+        place = (row["conversation_ref"], row["connection"])
+        if row["priority"] < Priority.STATUS:
+            urgent[place] = min(urgent.get(place, (Priority.EXPORT, 0)), (row["priority"], -row["ref"]))
+    if urgent:
+        columns = zip(*((*place, -ref, priority) for place, (priority, ref) in urgent.items()), strict=True)
+        names = ("subjects", "names", "refs", "priorities")
+        values = dict(zip(names, map(list, columns), strict=True))
+        await connection.execute(_PULL_FORWARD, values)
 
 
 async def load_transcript(

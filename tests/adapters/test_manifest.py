@@ -110,6 +110,7 @@ def test_every_shipped_manifest_is_complete(name: str) -> None:
     assert manifest.roles
     assert manifest.limits
     assert all(limit.requests > 0 and limit.window.total_seconds() > 0 for limit in manifest.limits)
+    assert len({limit.name for limit in manifest.limits}) == len(manifest.limits)
     assert all(each.label.en and each.label.zh for each in manifest.fields)
     assert any(each.secret for each in manifest.fields)
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from sync.store import outbox
-from sync.store.outbox import Claimed
+from sync.store.outbox import Claimed, Room
 from sync.tables import CommandRow, Conversation
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -47,7 +47,7 @@ async def store(engine: AsyncEngine, *rows: dict[str, Any]) -> None:
 async def claim(engine: AsyncEngine, *, most: int = 10) -> list[Claimed]:
     """Claim what is due, in the order of its refs."""
     async with engine.begin() as connection:
-        claimed, _ = await outbox.claim(connection, worker=1, most=most, paused=[], now=NOW)
+        claimed, _ = await outbox.claim(connection, worker=1, room=Room(most=most, share=most), now=NOW)
     return sorted(claimed, key=lambda each: each.ref)
 
 
