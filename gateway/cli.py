@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.errors import AdapterError
 from config.settings import ConfigError
-from gateway.commands import database, demo, desk, export, keys, knowledge, rules, serving
+from gateway.commands import customers, database, demo, desk, export, keys, knowledge, rules, serving
 from gateway.commands.common import err
 from gateway.export.manifest import ExportRefusedError
 from gateway.migrate import SchemaMismatchError
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.command()(serving.serve)
 app.command()(serving.worker)
 app.command()(demo.demo)
+app.add_typer(customers.app, name="customers")
 app.add_typer(database.app, name="db")
 app.add_typer(desk.app, name="desk")
 app.add_typer(export.app, name="export")

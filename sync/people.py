@@ -52,6 +52,7 @@ class Merge(Struct, frozen=True, kw_only=True):
     rule: str
     evidence: tuple[dict[str, Any], ...] = ()
     moved: tuple[int, ...] = ()
+    person: dict[str, Any] | None = None
     of_new: bool = False
     """Whether all who moved are stored in this very batch."""
     event_ref: int | None = None

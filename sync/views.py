@@ -33,6 +33,29 @@ class Customer(Struct, frozen=True, kw_only=True):
     refs: list[int] = field(default_factory=list)
 
 
+class CustomerMerge(Struct, frozen=True, kw_only=True):
+    """Two customers that are one, may be one, or are not: `merged`, `suggested`, `undone` or `dismissed`.
+
+    `kept_ref` and `gone_ref` were their refs; the evidence is about `kept_record` and `gone_record`.
+    """
+
+    ref: int
+    state: str
+    kept_ref: int
+    gone_ref: int
+    kept_record: int
+    gone_record: int
+    kept_name: str
+    gone_name: str
+    rule: str
+    person: Person | None
+    evidence: list[dict[str, Any]]
+    event_ref: int | None
+    at: datetime
+    undone_at: datetime | None
+    undone_by: Person | None
+
+
 class Lease(Struct, frozen=True, kw_only=True):
     """Who may speak now; `epoch` grows with every change."""
 

@@ -5,7 +5,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
-from gateway.api import conversations, desk
+from gateway.api import conversations, customers, desk
 from gateway.api.health import healthz, metrics, readyz
 
 HANDLERS: list[ControllerRouterHandler] = [
@@ -15,7 +15,12 @@ HANDLERS: list[ControllerRouterHandler] = [
     conversations.list_conversations,
     conversations.get_conversation,
     conversations.get_timeline,
-    conversations.get_customer,
+    customers.get_customer,
+    customers.list_merges,
+    customers.merge,
+    customers.undo,
+    customers.accept,
+    customers.dismiss,
     desk.list_hand_offs,
     desk.get_hand_off,
     desk.claim,

@@ -1,4 +1,4 @@
-"""Conversations, their timelines, and customers: what the bridge knows, to read."""
+"""Conversations and their timelines: what the bridge knows, to read."""
 
 from typing import Annotated, Any
 
@@ -41,13 +41,6 @@ class FullConversation(Struct, frozen=True, kw_only=True):
     conversation: Conversation
     customer: Customer | None
     hand_offs: list[HandOff]
-
-
-class FullCustomer(Struct, frozen=True, kw_only=True):
-    """A customer with their latest conversations."""
-
-    customer: Customer
-    conversations: list[Conversation]
 
 
 class Timeline(Struct, frozen=True, kw_only=True):
@@ -126,27 +119,6 @@ async def get_timeline(
         await _conversation(database, ref)
         entries = await timeline.tell(database, ref)
     return tagged(request, Timeline(conversation_ref=ref, entries=entries))
-
-
-@get(
-    "/v1/customers/{ref:int}",
-    guards=[require(Scope.READ)],
-    operation_id="getCustomer",
-    summary="One customer",
-    description="With identities and latest conversations. Sends an `ETag`.",
-    tags=["Customers"],
-    responses={200: ResponseSpec(FullCustomer, description="The customer"), **documented(400, 404)},
-)
-async def get_customer(
-    ref: RefPath, house: NamedDependency[House], request: Request[Any, Any, Any]
-) -> Response[bytes]:
-    """One customer."""
-    async with house.engine.connect() as database:
-        customer = await reading.customer(database, ref)
-        if customer is None:
-            raise NotFoundException(detail=f"there is no customer {ref}")
-        conversations = await reading.newest(database, Wanted(customer_ref=ref), before=None, most=50)
-    return tagged(request, FullCustomer(customer=customer, conversations=conversations))
 
 
 async def _conversation(database: Any, ref: int) -> Conversation:

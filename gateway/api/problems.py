@@ -11,6 +11,7 @@ from litestar.types import ExceptionHandlersMap
 from msgspec import Meta, Struct
 
 from gateway.desk_actions import RefusedError, UnknownHandOffError
+from sync.store.merging import RefusedMergeError, UnknownCustomerError
 
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
@@ -71,13 +72,13 @@ def from_anything(request: Request[Any, Any, Any], error: Exception) -> Response
     return problem(500, "Internal error", "something went wrong here; the log has the details")
 
 
-def from_refusal(_: Request[Any, Any, Any], error: RefusedError) -> Response[bytes]:
-    """What an agent may not do now."""
+def from_refusal(_: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """What somebody may not do now."""
     return problem(409, "Not possible now", str(error))
 
 
-def from_unknown(_: Request[Any, Any, Any], error: UnknownHandOffError) -> Response[bytes]:
-    """A hand-off that never was."""
+def from_unknown(_: Request[Any, Any, Any], error: LookupError) -> Response[bytes]:
+    """Something that never was."""
     return problem(404, "NotFound", str(error))
 
 
@@ -85,5 +86,7 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     HTTPException: from_http_exception,
     RefusedError: from_refusal,
     UnknownHandOffError: from_unknown,
+    RefusedMergeError: from_refusal,
+    UnknownCustomerError: from_unknown,
     Exception: from_anything,
 }

@@ -1,21 +1,19 @@
 """The commands under `deskbridge desk`: the built-in desk over its HTTP API."""
 
-import secrets
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.console import Group
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from gateway.commands.common import err, out
+from gateway.commands.common import out
+from gateway.commands.remote import HERE, Url, call
 
 app = typer.Typer(no_args_is_help=True, help="The built-in desk: take over, answer, hand back.")
 
-Url = Annotated[str, typer.Option("--url", envvar="DESKBRIDGE_URL", help="Where the gateway listens.")]
 ApiKey = Annotated[
     str, typer.Option("--key", envvar="DESKBRIDGE_API_KEY", help="An API key with the scope desk.")
 ]
@@ -24,8 +22,6 @@ Name = Annotated[
     str, typer.Option("--name", envvar="DESKBRIDGE_AGENT_NAME", help="The name that customers see.")
 ]
 Ref = Annotated[int, typer.Argument(help="The hand-off's ref.")]
-HERE = "http://127.0.0.1:8080"
-TIME_LIMIT = 15.0
 _STYLES = {"urgent": "bold red", "high": "red", "offered": "yellow", "claimed": "cyan"}
 
 
@@ -48,7 +44,7 @@ def list_hand_offs(
     query: dict[str, str] | None = {"state": state} | ({"queue": queue} if queue else {})
     table = Table("ref", "state", "queue", "priority", "customer", "wants", "rule", "waits", "agent")
     while path:
-        page = _call("GET", url, key, path, params=query)
+        page = call("GET", url, key, path, params=query)
         for item in page["items"]:
             table.add_row(*_row(item))
         path, query = page["next"], None
@@ -85,7 +81,7 @@ def _waited(item: dict[str, Any]) -> str:
 @app.command("show")
 def show(ref: Ref, key: ApiKey, url: Url = HERE) -> None:
     """Show a hand-off with everything that was said and tried."""
-    _show(_call("GET", url, key, f"/v1/desk/hand-offs/{ref}"))
+    _show(call("GET", url, key, f"/v1/desk/hand-offs/{ref}"))
 
 
 @app.command("claim")
@@ -126,36 +122,8 @@ def _act(
     body: dict[str, Any] = {"agent": {"id": agent, "name": name}}
     if text is not None:
         body["text"] = text
-    done = _call("POST", url, key, f"/v1/desk/hand-offs/{ref}/{action}", json=body)
+    done = call("POST", url, key, f"/v1/desk/hand-offs/{ref}/{action}", json=body)
     out.print(f"hand-off {ref} is {_styled(done['state'])}", highlight=False)
-
-
-def _call(method: str, url: str, key: str, path: str, **more: Any) -> Any:
-    """Ask the API; a write carries a key of its own, so that a second try does nothing twice."""
-    headers = {"Authorization": f"Bearer {key}"}
-    if method != "GET":
-        headers["Idempotency-Key"] = secrets.token_hex(16)
-    try:
-        transport = httpx.HTTPTransport(retries=2)
-        with httpx.Client(base_url=url, headers=headers, timeout=TIME_LIMIT, transport=transport) as client:
-            answer = client.request(method, path, **more)
-    except httpx.HTTPError as error:
-        _fail(f"{url} can't be reached: {error}")
-    if not answer.is_success:
-        _fail(_reason(answer))
-    return answer.json()
-
-
-def _reason(answer: httpx.Response) -> str:
-    try:
-        return f"{answer.json()['detail']} ({answer.status_code})"
-    except (ValueError, KeyError, TypeError):
-        return f"the gateway answered {answer.status_code}"
-
-
-def _fail(reason: str) -> None:
-    err.print(f"[bold red]error:[/] {escape(reason)}", highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
 
 
 def _show(item: dict[str, Any]) -> None:
