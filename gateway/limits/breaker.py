@@ -136,6 +136,7 @@ class Breaker:
         self._probe_key = f"{self._key}:probe"
         self._probe_until = _LONG_AGO
         self._hearing = False
+        self._looking = asyncio.Lock()
         self._circuit = CircuitBreaker(
             fail_max=settings.failures,
             reset_timeout=settings.pause.total_seconds(),
@@ -168,24 +169,27 @@ class Breaker:
         else:
             log.error("breaker_opened", connection=self.connection, failures=self._circuit.fail_max)
 
-    async def look(self, *, now_at_the_latest: bool = False) -> None:
+    async def look(self, *, at_once: bool = False) -> None:
         """Hear from the other processes what they know, and tell them; at most once a second without news."""
-        clock = asyncio.get_running_loop().time()
-        recent = clock - self._looked_at < LOOK_EVERY_SECONDS and not now_at_the_latest
-        redis = self._redis
-        if redis is None or (recent and not self._replica.has_news):
-            return
-        self._looked_at = clock
+        async with self._looking:
+            clock = asyncio.get_running_loop().time()
+            recent = clock - self._looked_at < LOOK_EVERY_SECONDS and not at_once
+            if self._redis is not None and (self._replica.has_news or not recent):
+                self._looked_at = clock
+                await self._meet(self._redis)
+
+    async def _meet(self, redis: "Redis") -> None:
         news = self._replica.take_news()
         known = await self._link.run(lambda: redis.eval(_MEET, 1, self._key, *news, str(_DAY_SECONDS)))
-        if known is not None and not self._replica.has_news:
-            self._hearing = True
-            try:
-                self._replica.absorb(*known)
-                _ = self._circuit.state  # pybreaker takes over what its storage says
-            finally:
-                self._hearing = False
-                self._replica.take_news()
+        if known is None or self._replica.has_news:
+            return
+        self._hearing = True
+        try:
+            self._replica.absorb(*known)
+            _ = self._circuit.state  # pybreaker takes over what its storage says
+        finally:
+            self._hearing = False
+            self._replica.take_news()
 
     @asynccontextmanager
     async def guard(self) -> AsyncIterator[None]:
@@ -204,7 +208,7 @@ class Breaker:
 
     async def _become_probe(self) -> str | None:
         """Take the lock that lets one request through; `None` when it has closed meanwhile, else `Held`."""
-        await self.look(now_at_the_latest=True)
+        await self.look(at_once=True)
         if self.closed:
             return None
         token = secrets.token_hex(8)

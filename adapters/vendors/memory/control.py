@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from adapters.vendors.memory.allowance import Allowance
 from adapters.vendors.memory.delivery import Subscription
 from adapters.vendors.memory.faults import Misbehaviour
 from adapters.vendors.memory.routes import Request, Routes
@@ -72,6 +73,7 @@ class Control:
             ("POST", "/control/conversations/{}/tags", self._tags),
             ("PUT", "/control/webhook", self._webhook),
             ("PUT", "/control/clock", self._clock),
+            ("PUT", "/control/allowances", self._allow),
             ("POST", "/control/misbehave", self._misbehave),
             ("DELETE", "/control/misbehave", self._behave),
             ("POST", "/control/drain", self._drain),
@@ -114,6 +116,10 @@ class Control:
 
     async def _clock(self, request: Request) -> Any:
         self._helpdesk.set_clock(request.read(_Clock).ahead)
+        return {}
+
+    async def _allow(self, request: Request) -> Any:
+        self._helpdesk.allow(*request.read(list[Allowance]))
         return {}
 
     async def _misbehave(self, request: Request) -> Any:

@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import hmac
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
+from adapters.vendors.memory.allowance import Allowance, Allowances
 from adapters.vendors.memory.api import Api
 from adapters.vendors.memory.control import Control
 from adapters.vendors.memory.delivery import Courier, Subscription
@@ -57,6 +59,7 @@ class MemoryHelpdesk:
         self.happened: list[Happened] = []
         self.clock_ahead = timedelta()
         self.faults = Faults(seed)
+        self._allowances = Allowances()
         self.courier = Courier(self.faults, concurrency=concurrency, timeout=webhook_timeout)
         self.state = State(self._tell, lambda: datetime.now(UTC) + self.clock_ahead)
         self._token = token
@@ -149,6 +152,10 @@ class MemoryHelpdesk:
         """Misbehave from now on; the options are those of `Misbehaviour`."""
         self.faults.add(msgspec.convert({"fault": fault, **options}, Misbehaviour))
 
+    def allow(self, *allowances: Allowance) -> None:
+        """Keep these limits from now on: tell of them in headers, answer 429 beyond them."""
+        self._allowances.keep(*allowances)
+
     def behave(self) -> None:
         """Stop misbehaving."""
         self.faults.clear()
@@ -200,9 +207,14 @@ class MemoryHelpdesk:
                 return
 
     async def _serve_api(self, request: Request, receive: Receive, send: Send) -> None:
-        misbehaviour = self.faults.for_request(request.method, request.path)
+        allowed, limits = self._allowances.take(request.method)
+        misbehaviour = self.faults.for_request(request.method, request.path) if allowed else None
         fault = misbehaviour.fault if misbehaviour else None
         entry = self._note(request, fault)
+        if not allowed:
+            entry.status = 429
+            await _send_json(send, 429, {"error": "too many requests"}, headers=limits)
+            return
         answer: Answer | None = None
         if misbehaviour is not None and fault is Fault.LATE:
             await asyncio.sleep(misbehaviour.seconds or _SLOW_SECONDS)
@@ -214,8 +226,9 @@ class MemoryHelpdesk:
             await _break_off(send)
             return
         entry.status = answer[0]
-        retry_after = misbehaviour.retry_after if misbehaviour and fault is Fault.RATE_LIMIT else None
-        await _send_json(send, *answer, retry_after=retry_after)
+        if misbehaviour is not None and fault is Fault.RATE_LIMIT:
+            limits = {**limits, "retry-after": f"{misbehaviour.retry_after:g}"}
+        await _send_json(send, *answer, headers=limits)
 
     async def _authorized(self, request: Request) -> Answer:
         presented = request.headers.get("authorization", "")
@@ -289,12 +302,13 @@ async def _read(scope: Scope, receive: Receive) -> Request:
     )
 
 
-async def _send_json(send: Send, status: int, payload: Any, *, retry_after: float | None = None) -> None:
+async def _send_json(
+    send: Send, status: int, payload: Any, *, headers: Mapping[str, str] = MappingProxyType({})
+) -> None:
     body = msgspec.json.encode(payload)
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if retry_after is not None:
-        headers.append((b"retry-after", f"{retry_after:g}".encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    every = {"content-type": "application/json", "content-length": str(len(body)), **headers}
+    raw = [(name.encode(), value.encode()) for name, value in every.items()]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})
 
 
