@@ -41,7 +41,6 @@ class ConversationFacts(Struct, frozen=True, kw_only=True):
     tags: Annotated[tuple[str, ...], _says("its tags")] = ()
     language: Annotated[str, _says('the customer\'s language, such as "zh" or "en"; "" when unknown')] = ""
     queue: Annotated[str, _says('the queue it waits for a person in; "" when in none')] = ""
-    messages: Annotated[int, _says("how many messages it has, from anyone")] = 0
 
 
 class CustomerFacts(Struct, frozen=True, kw_only=True):
@@ -49,7 +48,6 @@ class CustomerFacts(Struct, frozen=True, kw_only=True):
 
     name: Annotated[str, _says("their name, as the helpdesk knows it")] = ""
     vip: Annotated[bool, _says("whether the shop treats them as a VIP")] = False
-    tags: Annotated[tuple[str, ...], _says("their tags")] = ()
     attributes: Annotated[Raw, _says("the shop's own fields; guard each with has()")] = msgspec.field(
         default_factory=dict
     )

@@ -114,6 +114,28 @@ def test_a_customers_message() -> None:
     assert change.message.raw["id"] == 90311
 
 
+@pytest.mark.parametrize(
+    ("channel", "inbox", "proven"),
+    [
+        ("Channel::WebWidget", {"hmac_verified": True}, {IdentityKind.EXTERNAL}),
+        ("Channel::WebWidget", {"hmac_verified": False}, set()),
+        ("Channel::Whatsapp", {"source_id": "886912345678"}, {IdentityKind.PHONE}),
+        ("Channel::Whatsapp", {"source_id": "886900000000"}, set()),
+        ("Channel::WebWidget", {"source_id": "886912345678"}, set()),
+    ],
+)
+def test_only_what_was_proven_is_verified(
+    channel: str, inbox: dict[str, Any], proven: set[IdentityKind]
+) -> None:
+    """A visitor may type any address: the widget's HMAC vouches for the id, WhatsApp for the number."""
+    payload = load("message_created")
+    payload["conversation"]["channel"] = channel
+    payload["conversation"]["contact_inbox"] |= inbox
+    customer = posted(payload).customer
+    assert customer is not None
+    assert {identity.kind for identity in customer.identities if identity.verified} == proven
+
+
 def test_an_agents_edited_message_with_a_file() -> None:
     """The agent is named; the time of the edit comes from the copy inside the conversation."""
     change = posted(load("message_updated"))

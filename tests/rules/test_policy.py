@@ -212,9 +212,9 @@ def test_condition_that_can_work_is_accepted(when: str) -> None:
 def test_condition_names_the_facts_that_it_reads() -> None:
     """So that a decision can say on what it rests."""
     condition = compile_condition(
-        'customer.vip && size(customer.tags.filter(t, t == "x")) > 0 && customer.vip'
+        'customer.vip && size(conversation.tags.filter(t, t == "x")) > 0 && customer.vip'
     )
-    assert condition.reads == ("customer.vip", "customer.tags")
+    assert condition.reads == ("customer.vip", "conversation.tags")
 
 
 @given(st.text(max_size=60))

@@ -1,7 +1,7 @@
 """From Chatwoot's words to ours, and the mark by which we know our own messages again."""
 
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -122,8 +122,10 @@ def conversation(raw: Raw, *, base_url: str, account_id: int, api_channel: str) 
     )
 
 
-def customer(raw: Raw, *, language: str | None = None) -> CustomerRecord:
-    """A contact with every address that Chatwoot knows."""
+def customer(
+    raw: Raw, *, language: str | None = None, proven: frozenset[IdentityKind] = frozenset()
+) -> CustomerRecord:
+    """A contact with every address that Chatwoot knows; those in `proven` are verified."""
     addresses = (
         (IdentityKind.VENDOR, str(raw["id"])),
         (IdentityKind.EMAIL, raw.get("email")),
@@ -133,7 +135,7 @@ def customer(raw: Raw, *, language: str | None = None) -> CustomerRecord:
     return CustomerRecord(
         id=str(raw["id"]),
         name=raw.get("name") or UNSET,
-        identities=tuple(Identity(kind, value) for kind, value in addresses if value),
+        identities=tuple(Identity(kind, value, kind in proven) for kind, value in addresses if value),
         attributes=raw["custom_attributes"] or {} if "custom_attributes" in raw else UNSET,
         language=language or UNSET,
         raw=raw,
@@ -148,7 +150,25 @@ def customer_of(raw: Raw) -> CustomerRecord | None:
     attributes = raw.get("additional_attributes") or {}
     browser = attributes.get("browser") or {}
     spoken_language = attributes.get("conversation_language") or attributes.get("browser_language")
-    return customer(sender, language=spoken_language or browser.get("browser_language"))
+    return customer(
+        sender,
+        language=spoken_language or browser.get("browser_language"),
+        proven=frozenset(_proven(raw, sender)),
+    )
+
+
+def _proven(raw: Raw, sender: Raw) -> Iterator[IdentityKind]:
+    """What is known to be the contact's own.
+
+    The identifier, where the widget's HMAC vouches for it; the phone number, where WhatsApp delivered from it
+    (there `source_id` is the number's digits). Whatever else a visitor states, or an agent types, is not.
+    """
+    inbox = raw.get("contact_inbox") or {}
+    if inbox.get("hmac_verified") is True:
+        yield IdentityKind.EXTERNAL
+    digits = str(sender.get("phone_number") or "").lstrip("+")
+    if raw.get("channel") == "Channel::Whatsapp" and digits and inbox.get("source_id") == digits:
+        yield IdentityKind.PHONE
 
 
 def changed_at(raw: Raw) -> datetime | None:
