@@ -1,6 +1,7 @@
 """Carrying commands out: claim, do, settle. One in flight per subject and connection."""
 
 import asyncio
+import random
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,12 +11,13 @@ from typing import Any
 import msgspec
 import structlog
 from msgspec import Struct
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import rules.store as rules_store
 from adapters import model
 from adapters.contract import Adapter
-from adapters.errors import AdapterError, Fatal, Held, Rejected
+from adapters.errors import AdapterError, Fatal, Held, Rejected, Retryable
 from config.clock import Clock
 from config.settings import Settings
 from gateway.answering import AnswerFunction, prepare
@@ -24,6 +26,7 @@ from gateway.limits.limits import Limits
 from gateway.limits.purpose import spending
 from gateway.metrics import Metrics
 from gateway.scene import AI, Answering
+from sync.absence import Absences
 from sync.delivery import Outcome, Patience, Verdict, after_failure
 from sync.group_commit import GroupCommit
 from sync.priority import priority_of
@@ -37,6 +40,9 @@ WHILE_BUSY = timedelta(milliseconds=100)
 LONGEST_SLEEP = timedelta(seconds=5)
 TIDY_EVERY = timedelta(seconds=1)
 FIND_SLACK = timedelta(minutes=1)
+FRESH = timedelta(seconds=1)
+"""A claim older than this is renewed before anything is sent: the process may have been frozen meanwhile."""
+STORE_AGAIN = 0.5
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -88,6 +94,7 @@ class Dispatcher:
         self._running: dict[asyncio.Task[None], str] = {}
         self._freed = asyncio.Event()
         self._tidy_at = clock()
+        self._absences = Absences()
         self.worker = 0
 
     async def round(self, wake: asyncio.Event) -> None:
@@ -120,7 +127,7 @@ class Dispatcher:
             )
             due: datetime | None = now + WHILE_BUSY
             if not claimed:
-                due = await outbox.next_due(connection, worker=self.worker, holds=terms.holds)
+                due = await outbox.next_due(connection, worker=self.worker, now=now, holds=terms.holds)
                 due = min((moment for moment in (due, terms.until) if moment is not None), default=None)
         self._metrics.superseded.inc(superseded)
         for item in claimed:
@@ -137,7 +144,9 @@ class Dispatcher:
             return
         self._tidy_at = now + TIDY_EVERY
         self._limits.divide_among(await outbox.count_workers(connection))
-        recovered = await outbox.recover(connection, now=now, attempts=self._patience.attempts)
+        missing = await outbox.missing_workers(connection, worker=self.worker)
+        dead = self._absences.dead(missing, now)
+        recovered = await outbox.recover(connection, dead=dead, now=now, attempts=self._patience.attempts)
         if recovered:
             log.warning("commands_recovered", commands=recovered)
 
@@ -158,10 +167,24 @@ class Dispatcher:
         started = time.perf_counter()
         done = await self._attempt(claimed)
         self._report(done.finished, time.perf_counter() - started)
-        try:
-            await self._settlements.submit(done)
-        except Exception as error:  # noqa: BLE001 - it stays in flight; recovery will look it up
-            log.error("outcome_not_stored", command=claimed.ref, error=repr(error))
+        await self._store(done)
+
+    async def _store(self, done: Done) -> None:
+        """Store an outcome, over faults of the database, for as long as the claim lasts."""
+        claimed = done.finished.claimed
+        complained = False
+        while self._clock() - claimed.claimed_at < outbox.CLAIM_LASTS:
+            try:
+                await self._settlements.submit(done)
+            except (DBAPIError, OSError, TimeoutError) as error:
+                if not complained:
+                    log.error("outcome_not_stored", command=claimed.ref, error=repr(error))
+                complained = True
+                # Spread, so that an outcome that can't be stored doesn't keep the others from it for good.
+                await asyncio.sleep(STORE_AGAIN * (0.5 + random.random()))  # noqa: S311 - no secret
+            else:
+                return
+        # It stays in flight; who takes it over looks it up.
 
     async def _attempt(self, claimed: Claimed) -> Done:
         begun = self._clock()
@@ -225,8 +248,19 @@ class Dispatcher:
                 trial.remote_id = found.id
                 return Verdict(state="done", outcome=Outcome.FOUND)
             trial.doubt = False
+        if self._clock() - claimed.claimed_at > FRESH and not await self._renew(claimed):
+            reason = "the right to send it was lost before it was sent"
+            return Verdict(state="superseded", outcome=Outcome.SUPERSEDED, reason=reason)
         trial.remote_id = (await adapter.push(command)).id
         return Verdict(state="done", outcome=Outcome.DELIVERED)
+
+    async def _renew(self, claimed: Claimed) -> bool:
+        """Whether it is still ours to send, after a freeze or a long look (promises 2 and 4)."""
+        try:
+            async with self._engine.begin() as connection:
+                return await outbox.renew(connection, claimed, worker=self.worker, now=self._clock())
+        except (DBAPIError, OSError, TimeoutError) as error:
+            raise Retryable(f"whether it may still be sent can't be found out: {error!r}") from error
 
     async def _look(
         self, adapter: Adapter, claimed: Claimed, command: model.Reply | model.Note

@@ -71,6 +71,13 @@ def find_own(message: MessageRecord, ledger: Iterable[Sent]) -> Sent | None:
     return None
 
 
+def awaited_status(ledger: Iterable[Sent]) -> Sent | None:
+    """The oldest status that we have sent and that wasn't told back yet: they come back in order."""
+    unheard = (sent for sent in ledger if sent.kind == "set_status" and not sent.heard)
+    first = min(unheard, key=lambda sent: sent.ref, default=None)
+    return first if first is not None and first.claimed_at is not None else None
+
+
 def latest_status(ledger: Iterable[Sent]) -> Sent | None:
     """The status that we set last."""
     return max(

@@ -16,7 +16,7 @@ from adapters.model import (
     Status,
 )
 from sync import identity
-from sync.echo import Sent, find_own, is_own_status, latest_status
+from sync.echo import Sent, awaited_status, find_own, is_own_status, latest_status
 from sync.identity import Address, LinkRules, Mark
 from sync.thread import CustomerState, MessageState, Refs, Thread, person_json, person_of
 
@@ -152,11 +152,11 @@ def _status(thread: Thread, record: ConversationRecord, at: datetime) -> tuple[M
     conversation = thread.conversation
     if record.status is UNSET:
         return ()
-    latest = latest_status(thread.ledger)
-    echo = latest is not None and latest.text == record.status and not latest.heard
-    if latest is not None and echo:
-        thread.hear(latest)
-    elif is_own_status(record.status, at, thread.ledger):
+    latest, awaited = latest_status(thread.ledger), awaited_status(thread.ledger)
+    if awaited is not None and awaited.text == record.status:
+        thread.hear(awaited)
+    echo = latest is not None and awaited is latest and awaited.text == record.status
+    if not echo and is_own_status(record.status, at, thread.ledger):
         return ()
     if record.status == conversation.status:
         return ()

@@ -68,7 +68,7 @@ class Theatre:
     async def _busy(self) -> bool:
         async with self.house.engine.connect() as connection:
             pending = await inbox.oldest_pending(connection)
-            due = await outbox.next_due(connection, worker=0)
+            due = await outbox.next_due(connection, worker=0, now=self.house.clock())
         return pending is not None or due is not None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import insert, text
-from sqlalchemy.dialects.postgresql import ARRAY, INTEGER, TEXT
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, INTEGER, TEXT
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
@@ -16,8 +16,6 @@ from sync.tables import AttemptRow, Message, worker_number
 
 WORKERS = 0x6465736B  # "desk": the class of the advisory locks by which workers show that they live
 CLAIM_LASTS = timedelta(seconds=60)
-GRACE = timedelta(seconds=3)
-"""How long after a worker's death its command is looked for: the vendor may still be working on it."""
 
 
 class Hold(Struct, frozen=True, kw_only=True):
@@ -159,7 +157,7 @@ UPDATE command SET
     remote_id = COALESCE(:remote, remote_id), reason = :reason, claimed_by = NULL,
     attempts = attempts - :uncounted,
     done_at = CASE WHEN :to = 'waiting' THEN NULL ELSE CAST(:now AS timestamptz) END
-WHERE ref = :of AND state = 'in_flight' AND claimed_by = :worker
+WHERE ref = :of AND state = 'in_flight' AND claimed_by = :worker AND attempts = :attempt
 """).bindparams(bindparam("remote", type_=TEXT), bindparam("reason", type_=TEXT), bindparam("to", type_=TEXT))
 
 
@@ -171,6 +169,7 @@ async def settle(connection: AsyncConnection, finished: Sequence[Finished]) -> N
             {
                 "of": item.claimed.ref,
                 "worker": item.worker,
+                "attempt": item.claimed.attempts,
                 "to": item.verdict.state,
                 "ready_at": item.verdict.ready_at,
                 "unknown": item.verdict.outcome_unknown,
@@ -207,6 +206,38 @@ async def record_own_messages(connection: AsyncConnection, rows: Sequence[dict[s
         )
 
 
+_RENEW = text("""
+UPDATE command c SET claimed_at = :now
+WHERE c.ref = :of AND c.state = 'in_flight' AND c.claimed_by = :worker AND c.attempts = :attempt
+  AND (c.epoch IS NULL OR c.epoch = (
+    SELECT v.lease_epoch FROM conversation v WHERE v.ref = c.conversation_ref))
+RETURNING c.ref
+""")
+
+
+async def renew(connection: AsyncConnection, claimed: Claimed, *, worker: int, now: datetime) -> bool:
+    """Whether a command is still ours to send: not taken from us, its epoch unchanged. Then it is anew."""
+    found = await connection.scalar(
+        _RENEW, {"of": claimed.ref, "worker": worker, "attempt": claimed.attempts, "now": now}
+    )
+    return found is not None
+
+
+_MISSING = text("""
+SELECT DISTINCT c.claimed_by FROM command c
+WHERE c.state = 'in_flight' AND c.claimed_by <> :worker AND NOT EXISTS (
+    SELECT 1 FROM pg_locks l
+    WHERE l.locktype = 'advisory' AND l.classid = :workers AND l.objid = c.claimed_by
+      AND l.objsubid = 2 AND l.granted
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+""")
+
+
+async def missing_workers(connection: AsyncConnection, *, worker: int) -> list[int]:
+    """The workers, but for the one who asks, who hold commands and show no sign of life now."""
+    return list((await connection.execute(_MISSING, {"worker": worker, "workers": WORKERS})).scalars())
+
+
 _RECOVER = text("""
 UPDATE command c SET outcome_unknown = (c.kind <> 'answer'), claimed_by = NULL, ready_at = :now,
     state = CASE WHEN c.attempts >= :attempts THEN 'parked' ELSE 'waiting' END,
@@ -214,23 +245,20 @@ UPDATE command c SET outcome_unknown = (c.kind <> 'answer'), claimed_by = NULL, 
     reason = CASE WHEN c.attempts >= :attempts THEN 'gave up: its workers died or froze, again and again'
              ELSE 'its worker died or froze' END
 WHERE c.state = 'in_flight' AND (
-    c.claimed_at < CAST(:now AS timestamptz) - CAST(:lasts AS interval)
-    OR (c.claimed_at < CAST(:now AS timestamptz) - CAST(:grace AS interval) AND NOT EXISTS (
-        SELECT 1 FROM pg_locks l
-        WHERE l.locktype = 'advisory' AND l.classid = :workers AND l.objid = c.claimed_by
-          AND l.objsubid = 2 AND l.granted
-          AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))))
+    c.claimed_by = ANY(:dead) OR c.claimed_at < CAST(:now AS timestamptz) - CAST(:lasts AS interval))
 RETURNING c.ref
-""")
+""").bindparams(bindparam("dead", type_=ARRAY(BIGINT)))
 
 
-async def recover(connection: AsyncConnection, *, now: datetime, attempts: int) -> list[int]:
+async def recover(
+    connection: AsyncConnection, *, dead: Sequence[int], now: datetime, attempts: int
+) -> list[int]:
     """Free the commands of dead or frozen workers; what they may have done is looked up before a resend.
 
     One that has had all its `attempts` is parked: it may be what kills them.
     """
-    limits = {"lasts": CLAIM_LASTS, "grace": GRACE, "attempts": attempts}
-    rows = await connection.execute(_RECOVER, {"now": now, "workers": WORKERS, **limits})
+    given = {"now": now, "lasts": CLAIM_LASTS, "dead": list(dead), "attempts": attempts}
+    rows = await connection.execute(_RECOVER, given)
     return list(rows.scalars())
 
 
@@ -242,18 +270,16 @@ SELECT LEAST(
        AND NOT EXISTS (SELECT 1 FROM command e
          WHERE e.subject_ref = c.subject_ref AND e.connection = c.connection
            AND e.ref < c.ref AND e.state IN ('waiting', 'in_flight'))),
-    (SELECT min(c.claimed_at) + CAST(:grace AS interval) + interval '1 second'
-       FROM command c WHERE c.state = 'in_flight' AND c.claimed_by <> :worker))
+    (SELECT CAST(:now AS timestamptz) + interval '1 second'
+       WHERE EXISTS (SELECT 1 FROM command c WHERE c.state = 'in_flight' AND c.claimed_by <> :worker)))
 """).bindparams(*_HELD)
 
 
 async def next_due(
-    connection: AsyncConnection, *, worker: int, holds: Iterable[Hold] = ()
+    connection: AsyncConnection, *, worker: int, now: datetime, holds: Iterable[Hold] = ()
 ) -> datetime | None:
-    """When the next command that isn't held can go, or the next abandoned one could be found."""
-    due: datetime | None = await connection.scalar(
-        _NEXT_DUE, {"grace": GRACE, "worker": worker, **_held(holds)}
-    )
+    """When the next command that isn't held can go, or it is time to see whether those at work still live."""
+    due: datetime | None = await connection.scalar(_NEXT_DUE, {"now": now, "worker": worker, **_held(holds)})
     return due
 
 

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from adapters.model import ConversationRecord, Status
 from sync.echo import Sent
 from sync.lease import Holder, Lease
@@ -49,6 +51,26 @@ def test_an_old_snapshot_does_not_outlive_the_echo_of_our_change() -> None:
     hear(ours, Status.PENDING, 1)
     assert hear(ours, Status.OPEN, 2) == ()
     assert ours.conversation.status == Status.OPEN
+
+
+def test_what_was_so_before_is_no_echo_of_what_we_set_last() -> None:
+    """Opened and given back here, while nothing was sent: an old "pending" is not the giving back told back.
+
+    Had it counted as such, our own opening, told back later, would look like an agent's.
+    """
+    not_sent = [
+        msgspec.structs.replace(set_by_us(ref, status), claimed_at=None, unfinished=True)
+        for ref, status in ((10, Status.OPEN), (11, Status.PENDING))
+    ]
+    ours = thread(Status.PENDING, *not_sent)
+    assert hear(ours, Status.PENDING, 1) == ()
+    assert ours.heard == []
+    ours.ledger = [set_by_us(10, Status.OPEN), msgspec.structs.replace(not_sent[1], claimed_at=NOW)]
+    assert hear(ours, Status.PENDING, 2) == ()
+    assert hear(ours, Status.OPEN, 3) == ()
+    assert hear(ours, Status.PENDING, 4) == ()
+    assert ours.heard == [10, 11]
+    assert ours.conversation.status == Status.PENDING
 
 
 def test_a_late_echo_does_not_undo_a_newer_change_of_ours() -> None:
