@@ -49,7 +49,7 @@ async def test_a_worker_killed_here_loses_and_doubles_nothing(
     assert status == -9, "it was to die by SIGKILL at that step"
     start()
     await eventually(lambda: bridge.replies(said.conversation_id), what="an answer", within=20)
-    await bridge.settled()
+    await bridge.settled(within=30)
     (reply,) = bridge.replies(said.conversation_id)
     assert "Source:" in reply.text
     stored = await bridge.rows("SELECT author, text FROM message ORDER BY sent_at")
@@ -69,7 +69,7 @@ async def test_a_hand_off_survives_the_death_of_its_worker(
     assert await asyncio.wait_for(asyncio.to_thread(doomed.wait), 30) == -9
     start()
     await eventually(lambda: bridge.notes(said.conversation_id), what="the note", within=20)
-    await bridge.settled()
+    await bridge.settled(within=30)
     assert len(bridge.replies(said.conversation_id)) == 1
     assert len(bridge.notes(said.conversation_id)) == 1
     assert bridge.helpdesk.state.conversation(said.conversation_id).status == "open"

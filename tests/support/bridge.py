@@ -81,7 +81,7 @@ class Bridge:
         async with self.house.engine.connect() as connection:
             return list((await connection.execute(text(query), values)).all())
 
-    async def settled(self) -> None:
+    async def settled(self, within: float = 10.0) -> None:
         """Wait until nothing waits: no webhook, event or command."""
         await self.helpdesk.drain()
 
@@ -92,7 +92,7 @@ class Bridge:
             )
             return bool(row.n == 0)
 
-        await eventually(idle, what="all events and commands done")
+        await eventually(idle, what="all events and commands done", within=within)
         await self.helpdesk.drain()
         await eventually(idle, what="all echoes worked")
 
