@@ -77,6 +77,8 @@ class Dispatcher:
         metrics: Metrics,
     ) -> None:
         self._engine = engine
+        # Each statement of a step stands for itself, so it needs no BEGIN and COMMIT around it.
+        self._at_once = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._settings = settings
         self._adapters = adapters
         self._answer = answer
@@ -120,7 +122,7 @@ class Dispatcher:
             return LONGEST_SLEEP
         await self._limits.look_at_breakers()
         terms = self._holding.terms(now, most=slots, running=Counter(self._running.values()))
-        async with self._engine.begin() as connection:
+        async with self._at_once.connect() as connection:
             await self._tidy(connection, now)
             claimed, superseded = await outbox.claim(
                 connection, worker=self.worker, room=terms.room, holds=terms.holds, now=now
