@@ -48,6 +48,8 @@ def open_engine(url: str, *, name: str, pool_size: int = 10) -> AsyncEngine:
         pool_use_lifo=True,
         json_serializer=_encode,
         json_deserializer=msgspec.json.decode,
+        # What a statement was given is what customers wrote: it belongs into no log and no traceback.
+        hide_parameters=True,
         connect_args={
             "timeout": 5,
             "server_settings": {

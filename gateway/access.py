@@ -25,6 +25,7 @@ class Scope(StrEnum):
 
     READ = "read"
     DESK = "desk"
+    OPERATE = "operate"
     ADMIN = "admin"
 
 

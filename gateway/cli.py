@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.errors import AdapterError
 from config.settings import ConfigError
-from gateway.commands import customers, database, demo, desk, export, keys, knowledge, rules, serving
+from gateway.commands import customers, database, demo, desk, export, keys, knowledge, parked, rules, serving
 from gateway.commands.common import err
 from gateway.export.manifest import ExportRefusedError
 from gateway.migrate import SchemaMismatchError
@@ -30,6 +30,7 @@ app.add_typer(desk.app, name="desk")
 app.add_typer(export.app, name="export")
 app.add_typer(keys.app, name="keys")
 app.add_typer(knowledge.app, name="knowledge")
+app.add_typer(parked.app, name="parked")
 app.add_typer(rules.app, name="rules")
 
 

@@ -24,6 +24,7 @@ from gateway.answering import AnswerFunction, prepare
 from gateway.holding import Holding
 from gateway.limits.limits import Limits
 from gateway.limits.purpose import spending
+from gateway.looking import look_for
 from gateway.metrics import Metrics
 from gateway.scene import AI, Answering
 from sync.absence import Absences
@@ -39,7 +40,6 @@ SKIPPED_RETRY = timedelta(milliseconds=20)
 WHILE_BUSY = timedelta(milliseconds=100)
 LONGEST_SLEEP = timedelta(seconds=5)
 TIDY_EVERY = timedelta(seconds=1)
-FIND_SLACK = timedelta(minutes=1)
 FRESH = timedelta(seconds=1)
 """A claim older than this is renewed before anything is sent: the process may have been frozen meanwhile."""
 STORE_AGAIN = 0.5
@@ -245,7 +245,7 @@ class Dispatcher:
         except msgspec.ValidationError as error:
             raise Rejected(f"the stored command can't be read: {error}") from error
         if claimed.outcome_unknown and isinstance(command, model.Reply | model.Note):
-            found = await self._look(adapter, claimed, command)
+            found = await look_for(adapter, command, since=claimed.created_at)
             if found is not None:
                 trial.remote_id = found.id
                 return Verdict(state="done", outcome=Outcome.FOUND)
@@ -263,21 +263,6 @@ class Dispatcher:
                 return await outbox.renew(connection, claimed, worker=self.worker, now=self._clock())
         except (DBAPIError, OSError, TimeoutError) as error:
             raise Retryable(f"whether it may still be sent can't be found out: {error!r}") from error
-
-    async def _look(
-        self, adapter: Adapter, claimed: Claimed, command: model.Reply | model.Note
-    ) -> model.MessageRecord | None:
-        """After an unknown outcome: is it there already (promise 2)?"""
-        found = await adapter.find(
-            model.FindMessage(
-                conversation_id=command.conversation_id,
-                token=command.key,
-                text=command.text,
-                private=isinstance(command, model.Note),
-                since=claimed.created_at - FIND_SLACK,
-            )
-        )
-        return found if isinstance(found, model.MessageRecord) else None
 
     async def _settle(self, batch: list[Done]) -> Sequence[None]:
         """Write outcomes, own messages and answers in one transaction."""

@@ -166,12 +166,7 @@ class LaneWorker:
         """Parse, load, decide and save; the caller holds the lanes' locks and the transaction."""
         parsed, spoilt = self._parse(events)
         stage = await self.load(connection, [(e, c) for e, cs in parsed for c in cs])
-        for event, changes in parsed:
-            home = home_of(event)
-            occasion = Occasion(event_ref=event.ref, origin=event.origin)
-            for change in changes:
-                advance(stage, home, change, occasion)
-        await self._pack(connection, stage)
+        await self.decide(connection, stage, parsed)
         await self.save(connection, stage)
         now = self._clock()
         await inbox.finish(connection, [event.ref for event, _ in parsed], now=now)
@@ -179,18 +174,30 @@ class LaneWorker:
             await inbox.park(connection, bad.event.ref, reason="unreadable", detail=bad.detail, now=now)
         return _report(events, stage, parked=len(spoilt))
 
+    async def decide(
+        self, connection: AsyncConnection, stage: Stage, parsed: Sequence[tuple[Event, Sequence[Change]]]
+    ) -> None:
+        """Let the changes take their whole effect on the stage."""
+        for event, changes in parsed:
+            home = home_of(event)
+            occasion = Occasion(event_ref=event.ref, origin=event.origin)
+            for change in changes:
+                advance(stage, home, change, occasion)
+        await self._pack(connection, stage)
+
     def _parse(self, events: Sequence[Event]) -> tuple[list[tuple[Event, Sequence[Change]]], list[Spoilt]]:
         parsed: list[tuple[Event, Sequence[Change]]] = []
         spoilt: list[Spoilt] = []
         for event in events:
             try:
-                parsed.append((event, self._changes(event)))
+                parsed.append((event, self.read(event)))
             except Exception as error:  # noqa: BLE001 - a body that its adapter chokes on
                 log.warning("event_parked", event_ref=event.ref, lane=event.lane, error=repr(error))
                 spoilt.append(Spoilt(event, traceback.format_exc(limit=-3)))
         return parsed, spoilt
 
-    def _changes(self, event: Event) -> Sequence[Change]:
+    def read(self, event: Event) -> Sequence[Change]:
+        """What an event's body means; raises whatever its adapter raises."""
         if event.connection in INSIDE:
             return (msgspec.json.decode(event.body, type=_INSIDE_CHANGES),)
         if event.form is Form.CANONICAL:

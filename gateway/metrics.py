@@ -1,8 +1,11 @@
 """What is counted, for Prometheus."""
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from sync.parking import Reason
 
 _FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
@@ -78,6 +81,26 @@ class Metrics:
         self.oldest_event = Gauge(
             "deskbridge_oldest_event_seconds", "Age of the longest-waiting event", registry=one
         )
+
+        self.parked = Gauge(
+            "deskbridge_parked",
+            "Events and commands that are parked, by reason; the same from every process",
+            ["reason"],
+            registry=one,
+        )
+        self.parked_oldest = Gauge(
+            "deskbridge_parked_oldest_seconds",
+            "How long the longest parked one has been parked, by reason; 0 when none is",
+            ["reason"],
+            registry=one,
+        )
+
+    def set_parked(self, counts: Mapping[Reason, tuple[int, datetime]], now: datetime) -> None:
+        """Take over how much is parked for which reason, and since when."""
+        for reason in Reason:
+            count, oldest = counts.get(reason, (0, now))
+            self.parked.labels(reason.value).set(count)
+            self.parked_oldest.labels(reason.value).set(max(0.0, (now - oldest).total_seconds()))
 
     def count_webhook(self, connection: str, outcome: str) -> None:
         """Count one webhook; the series is kept at hand, for this is the hot path."""

@@ -16,10 +16,10 @@ EVERY = timedelta(hours=1)
 DAYS_AHEAD = 7
 SAVE_AT_MOST = 500
 """Of a day whose bodies are still needed by more events than this, the partition is kept."""
-LOCK_LIMIT = timedelta(milliseconds=300)
-"""Below what a webhook may wait for its commit, so that none fails because of us."""
+LOCK_LIMIT = timedelta(milliseconds=100)
+"""Far below what a webhook may wait for its commit, so that none fails because of us."""
 LOCK_NOT_AVAILABLE = "55P03"
-TRIES = 10
+TRIES = 20
 PAUSE = 0.5
 SWEEP_BATCH = 1_000
 SWEEP_BATCHES = 100

@@ -69,6 +69,8 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
             gone = stage.customers.get((home, change.gone_id))
             if gone is not None:
                 stage.people.vendor_merged(kept, gone, Cause(at=stage.now, event_ref=occasion.event_ref))
+        case AnswerPrepared() | DeskActed() | Tick() | BotSilence() if not occasion.live:
+            pass  # what we told ourselves is there to act on, and history never acts
         case AnswerPrepared():
             _take_answer(stage, stage.scenes[home, change.conversation_id], change, occasion)
         case DeskActed():

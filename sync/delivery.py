@@ -21,6 +21,8 @@ class Outcome(StrEnum):
     FATAL = "fatal"
     SUPERSEDED = "superseded"
     HELD = "held"
+    GAVE_UP = "gave_up"
+    FAILED = "failed"
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -68,10 +70,6 @@ def after_failure(
     jitter = random.random() if jitter is None else jitter  # noqa: S311 - spreading load, not secrets
     detail = f"{type(error).__name__}: {error}"
     match error:
-        case Unsupported():
-            return Verdict(state="parked", outcome=Outcome.UNSUPPORTED, reason=detail)
-        case Rejected():
-            return Verdict(state="parked", outcome=Outcome.REJECTED, reason=detail)
         case Fatal():
             return _again(Outcome.FATAL, now + patience.longest, detail, doubt=unknown_before, counts=False)
         case Held():
@@ -87,7 +85,19 @@ def after_failure(
             outcome = Outcome.UNKNOWN if error.outcome_unknown else Outcome.RETRY
             return _again(outcome, now + wait, detail, doubt=unknown_before or error.outcome_unknown)
         case _:
-            return Verdict(state="parked", outcome=Outcome.REJECTED, reason=f"gave up: {detail}")
+            return Verdict(state="parked", outcome=_parked_as(error), reason=detail)
+
+
+def _parked_as(error: Exception) -> Outcome:
+    match error:
+        case Unsupported():
+            return Outcome.UNSUPPORTED
+        case Rejected():
+            return Outcome.REJECTED
+        case Retryable():
+            return Outcome.GAVE_UP
+        case _:
+            return Outcome.FAILED
 
 
 def _again(outcome: Outcome, ready_at: datetime, reason: str, *, doubt: bool, counts: bool = True) -> Verdict:

@@ -74,7 +74,12 @@ class Inbox(SQLModel, table=True):
         Index(
             "inbox_history", "lane", "ref", postgresql_where=text("state = 'pending' AND origin <> 'live'")
         ),
-        Index("inbox_parked", "ref", postgresql_where=text("state IN ('parked', 'malformed')")),
+        Index(
+            "inbox_parked",
+            text("COALESCE(done_at, received_at)"),
+            "ref",
+            postgresql_where=text("state IN ('parked', 'malformed')"),
+        ),
     )
 
     ref: int = _own_ref()
@@ -298,7 +303,7 @@ class CommandRow(SQLModel, table=True):
             postgresql_where=text("state IN ('waiting', 'in_flight')"),
         ),
         Index("command_in_flight", "claimed_by", postgresql_where=text("state = 'in_flight'")),
-        Index("command_parked", "ref", postgresql_where=text("state = 'parked'")),
+        Index("command_parked", "done_at", "ref", postgresql_where=text("state = 'parked'")),
         Index(
             "command_remote", "conversation_ref", "remote_id", postgresql_where=text("remote_id IS NOT NULL")
         ),
@@ -333,6 +338,7 @@ class CommandRow(SQLModel, table=True):
     heard_at: datetime | None = _at(default=None, nullable=True)
     remote_id: str | None = _text(default=None, nullable=True)
     reason: str | None = _text(default=None, nullable=True)
+    parked_as: str | None = _text(default=None, nullable=True)
 
 
 class AttemptRow(SQLModel, table=True):
@@ -348,3 +354,22 @@ class AttemptRow(SQLModel, table=True):
     detail: str = _text(default="")
     started_at: datetime = _at()
     ended_at: datetime = _at()
+
+
+class ParkingAct(SQLModel, table=True):
+    """What somebody did about a parked event or command, and what had failed before they did."""
+
+    __tablename__ = "parking_act"
+    __table_args__ = (Index("parking_act_item", "kind", "item_ref"),)
+
+    ref: int = _own_ref()
+    kind: str = _text()
+    item_ref: int = _link()
+    act: str = _text()
+    by: str = _text()
+    why: str = _text()
+    origin: str | None = _text(default=None, nullable=True)
+    at: datetime = _at()
+    failed_as: str = _text()
+    failed_at: datetime = _at()
+    failed_detail: str = _text()

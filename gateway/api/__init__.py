@@ -5,7 +5,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
-from gateway.api import conversations, customers, desk
+from gateway.api import conversations, customers, desk, parked
 from gateway.api.health import healthz, metrics, readyz
 
 HANDLERS: list[ControllerRouterHandler] = [
@@ -27,6 +27,11 @@ HANDLERS: list[ControllerRouterHandler] = [
     desk.reply,
     desk.resolve,
     desk.give_back,
+    parked.list_parked,
+    parked.get_parked,
+    parked.replay_parked,
+    parked.replay_many,
+    parked.drop_parked,
 ]
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.api.problems import problem
 from gateway.house import House
+from sync.store import parking
 from sync.store.inbox import oldest_pending
 
 
@@ -36,6 +37,7 @@ async def metrics(house: NamedDependency[House]) -> Response[bytes]:
     """The series of this process."""
     async with house.engine.connect() as connection:
         oldest = await oldest_pending(connection)
+        house.metrics.set_parked(await parking.counts(connection), house.clock())
     age = (house.clock() - oldest).total_seconds() if oldest else 0.0
     house.metrics.oldest_event.set(max(0.0, age))
     await house.limits.report()

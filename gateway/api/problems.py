@@ -11,6 +11,7 @@ from litestar.types import ExceptionHandlersMap
 from msgspec import Meta, Struct
 
 from gateway.desk_actions import RefusedError, UnknownHandOffError
+from gateway.parking.deeds import RefusedReplayError, UnknownParkedError
 from sync.store.merging import RefusedMergeError, UnknownCustomerError
 
 log = structlog.get_logger()
@@ -88,5 +89,7 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     UnknownHandOffError: from_unknown,
     RefusedMergeError: from_refusal,
     UnknownCustomerError: from_unknown,
+    RefusedReplayError: from_refusal,
+    UnknownParkedError: from_unknown,
     Exception: from_anything,
 }

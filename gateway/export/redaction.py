@@ -44,6 +44,16 @@ def redact(table: str, row: Mapping[str, Any], *, name: str = "") -> dict[str, A
     return masked
 
 
+def redact_text(text: str) -> str:
+    """A text without e-mail addresses and phone numbers."""
+    return _mask_for("")(text)
+
+
+def is_private(key: str) -> bool:
+    """Whether a key names something about a person: their name, address or number."""
+    return _PRIVATE_KEY.search(key) is not None
+
+
 def _cell(key: str, value: Any, mask: Mask) -> Any:
     if key in _PERSONS and isinstance(value, dict):
         return value | {"name": NAME}

@@ -128,17 +128,17 @@ SELECT lane FROM waiting
 WHERE lane IS NOT NULL AND pg_try_advisory_xact_lock(hashtextextended(lane, 0))
 LIMIT :most
 """
-_LIVE = "state = 'pending' AND origin = 'live'"
-_HISTORY = "state = 'pending' AND origin <> 'live'"
-_TAKE_LIVE, _TAKE_HISTORY = (text(_TAKE.format(which=which)) for which in (_LIVE, _HISTORY))
+LIVE = "state = 'pending' AND origin = 'live'"
+HISTORY = "state = 'pending' AND origin <> 'live'"
+_TAKE_LIVE, _TAKE_HISTORY = (text(_TAKE.format(which=which)) for which in (LIVE, HISTORY))
 _EVENTS = text(f"""
 SELECT e.ref, e.connection, e.lane, e.origin, e.form, e.received_at, p.body
 FROM unnest(:lanes) AS l(lane)
 CROSS JOIN LATERAL (
     SELECT * FROM (
-        (SELECT * FROM inbox i WHERE {_LIVE} AND i.lane = l.lane ORDER BY i.ref LIMIT :most)
+        (SELECT * FROM inbox i WHERE {LIVE} AND i.lane = l.lane ORDER BY i.ref LIMIT :most)
         UNION ALL
-        (SELECT * FROM inbox i WHERE {_HISTORY} AND i.lane = l.lane ORDER BY i.ref LIMIT :most)
+        (SELECT * FROM inbox i WHERE {HISTORY} AND i.lane = l.lane ORDER BY i.ref LIMIT :most)
     ) AS both_kinds ORDER BY ref LIMIT :most
 ) e
 JOIN payload p ON p.inbox_ref = e.ref AND p.received_at = e.received_at

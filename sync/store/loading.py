@@ -35,7 +35,7 @@ _LEDGER = text("""
 SELECT ref, conversation_ref, kind, key, created_at, body, remote_id, claimed_at, state, heard_at
 FROM command
 WHERE conversation_ref = ANY(:refs) AND kind IN ('reply', 'note', 'set_status')
-  AND created_at > now() - :within
+  AND GREATEST(created_at, claimed_at) > now() - :within
 """).bindparams(_REFS, bindparam("within", type_=INTERVAL))
 _CONVERSATION_FIELDS = tuple(name for name in ConversationState.__struct_fields__ if name != "dirty")
 

@@ -156,9 +156,15 @@ UPDATE command SET
     ready_at = COALESCE(CAST(:ready_at AS timestamptz), ready_at), outcome_unknown = :unknown,
     remote_id = COALESCE(:remote, remote_id), reason = :reason, claimed_by = NULL,
     attempts = attempts - :uncounted,
+    parked_as = CASE WHEN :to = 'parked' THEN :outcome END,
     done_at = CASE WHEN :to = 'waiting' THEN NULL ELSE CAST(:now AS timestamptz) END
 WHERE ref = :of AND state = 'in_flight' AND claimed_by = :worker AND attempts = :attempt
-""").bindparams(bindparam("remote", type_=TEXT), bindparam("reason", type_=TEXT), bindparam("to", type_=TEXT))
+""").bindparams(
+    bindparam("remote", type_=TEXT),
+    bindparam("reason", type_=TEXT),
+    bindparam("to", type_=TEXT),
+    bindparam("outcome", type_=TEXT),
+)
 
 
 async def settle(connection: AsyncConnection, finished: Sequence[Finished]) -> None:
@@ -176,6 +182,7 @@ async def settle(connection: AsyncConnection, finished: Sequence[Finished]) -> N
                 "uncounted": 0 if item.verdict.counts else 1,
                 "remote": item.remote_id,
                 "reason": item.verdict.reason,
+                "outcome": item.verdict.outcome.value,
                 "now": item.ended_at,
             }
             for item in finished

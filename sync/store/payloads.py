@@ -11,6 +11,8 @@ from msgspec import Struct
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from sync.store.inbox import HISTORY, LIVE
+
 DEFAULT = "payload_default"
 _NAME = "payload_%Y%m%d"
 _DAY = timedelta(days=1)
@@ -87,13 +89,15 @@ async def add(connection: AsyncConnection, partition: Partition) -> None:
     )
 
 
-# Each half can use its own partial index.
-_NEEDED = """
-(SELECT ref FROM inbox WHERE state = 'pending' AND received_at >= :start AND received_at < :end
+# Each part can use its own partial index.
+_NEEDED = f"""
+(SELECT ref FROM inbox WHERE {LIVE} AND received_at >= :start AND received_at < :end
+ UNION ALL
+ SELECT ref FROM inbox WHERE {HISTORY} AND received_at >= :start AND received_at < :end
  UNION ALL
  SELECT ref FROM inbox
  WHERE state IN ('parked', 'malformed') AND received_at >= :start AND received_at < :end)
-"""
+"""  # noqa: S608 - two constants
 
 
 async def count_needed(connection: AsyncConnection, partition: Partition) -> int:
