@@ -2,7 +2,8 @@
 
 AdapterError
 ├── Retryable      try again later; `outcome_unknown` says whether to look before sending again
-│   └── Held           not sent: a limit is used up or the vendor is down; nobody's fault, no attempt
+│   ├── Held           not sent: a limit is used up or the vendor is down; nobody's fault, no attempt
+│   └── Outdated       the record has changed since it was read: read it again first
 ├── Fatal          pause the connection and tell the operator
 │   └── InvalidSettings    the connection is configured wrongly; says which field and how to cure it
 ├── Rejected       park this one command or event and go on
@@ -51,6 +52,10 @@ class Held(Retryable):
 
     def __init__(self, detail: str, *, retry_after: timedelta) -> None:
         super().__init__(detail, retry_after=retry_after)
+
+
+class Outdated(Retryable):
+    """A conditional write was refused, because somebody else has changed the record."""
 
 
 class Fatal(AdapterError):

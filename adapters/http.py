@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from adapters.errors import AdapterError, Fatal, Rejected, Retryable
+from adapters.errors import AdapterError, Fatal, Outdated, Rejected, Retryable
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PLAIN_HEADERS = frozenset(
@@ -25,6 +25,7 @@ async def call(http: httpx.AsyncClient, method: str, path: str, **options: Any) 
 
     Raises:
         Retryable: a passing fault; `outcome_unknown` where the request may have taken effect.
+        Outdated: a conditional write came too late (412).
         Fatal: the credentials or the address are wrong.
         Rejected: the vendor will never accept this request as it is.
     """
@@ -64,6 +65,8 @@ def _sorted(response: httpx.Response, what: str, *, may_have_acted: bool) -> Ada
     if status == HTTPStatus.REQUEST_TIMEOUT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         wait = retry_after(response)
         return Retryable(detail, status=status, retry_after=wait, outcome_unknown=may_have_acted)
+    if status == HTTPStatus.PRECONDITION_FAILED:
+        return Outdated(detail, status=status)
     if response.is_redirect:
         return Fatal(f"{detail}: it redirects elsewhere; check the configured address", status=status)
     return Rejected(detail, status=status)

@@ -22,6 +22,7 @@ class Capability(StrEnum):
     SET_STATUS = "set_status"
     CHANGE_TAGS = "change_tags"
     UPDATE_CUSTOMER = "update_customer"
+    CONDITIONAL_UPDATE = "conditional_update"
     FIND_MESSAGE = "find_message"
     FIND_CUSTOMER = "find_customer"
     PULL_CUSTOMERS = "pull_customers"

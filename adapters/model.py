@@ -99,6 +99,8 @@ class CustomerRecord(Struct, frozen=True, kw_only=True):
     attributes: Raw | UnsetType = UNSET
     language: str | UnsetType = UNSET
     updated_at: datetime | UnsetType = UNSET
+    revision: int | UnsetType = UNSET
+    """Grows with every change of this record, where the vendor counts them."""
     raw: Raw = msgspec.field(default_factory=dict)
 
 
@@ -133,10 +135,11 @@ class MessageRecord(Struct, frozen=True, kw_only=True):
 
 
 class CustomerChanged(Struct, frozen=True, kw_only=True, tag="customer_changed"):
-    """A customer is new or different."""
+    """A customer is new or different; `by` is who changed it, when the vendor says."""
 
     customer: CustomerRecord
     occurred_at: datetime
+    by: Author = Author.UNKNOWN
 
 
 class CustomersMerged(Struct, frozen=True, kw_only=True, tag="customers_merged"):
@@ -238,12 +241,17 @@ class ChangeTags(Struct, frozen=True, kw_only=True, tag="change_tags"):
 
 
 class UpdateCustomer(Struct, frozen=True, kw_only=True, tag="update_customer"):
-    """Write fields and custom attributes of a customer."""
+    """Write fields and custom attributes of a customer, leaving the others alone.
+
+    `None` takes an attribute away. With `revision`, only if the record still has that one, where the
+    manifest declares `conditional_update`; else the adapter raises `Outdated`.
+    """
 
     key: str
     customer_id: str
     name: str | UnsetType = UNSET
     attributes: Raw = msgspec.field(default_factory=dict)
+    revision: int | UnsetType = UNSET
 
 
 Command = Reply | Note | Assign | SetStatus | ChangeTags | UpdateCustomer
@@ -273,9 +281,13 @@ Found = MessageRecord | CustomerRecord | None
 
 
 class Pushed(Struct, frozen=True, kw_only=True):
-    """What the vendor answered: the id of what was created, if anything was."""
+    """What the vendor answered: the id of what was created, if anything was.
+
+    `customer` is the record after an update, where the vendor shows it.
+    """
 
     id: str | None = None
+    customer: CustomerRecord | None = None
     raw: Raw = msgspec.field(default_factory=dict)
 
 

@@ -7,11 +7,13 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from config.fields import SharedFields
 
 PACKAGED = Path(__file__).parent
 _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
@@ -192,6 +194,8 @@ class Settings(BaseSettings):
     """DEBUG, INFO, WARNING or ERROR."""
     connections: dict[str, ConnectionSettings] = Field(default_factory=dict)
     """The accounts at outside systems, by your name for each: webhooks come to `/hooks/NAME`."""
+    fields: SharedFields = SharedFields()
+    """The fields that are kept equal at several connections."""
     answers: AnswerSettings = AnswerSettings()
     """How the knowledge answers."""
     turns: TurnSettings = TurnSettings()
@@ -210,6 +214,17 @@ class Settings(BaseSettings):
     """How accepted events are worked."""
     storage: StorageSettings = StorageSettings()
     """How long what is stored is kept."""
+
+    @model_validator(mode="after")
+    def _fields_name_connections(self) -> Self:
+        for name, field in self.fields.customer.items():
+            if unknown := field.names() - self.connections.keys():
+                known = ", ".join(sorted(self.connections)) or "none"
+                raise ValueError(
+                    f"fields.customer.{name}: no connection is called {', '.join(sorted(unknown))};"
+                    f" there are: {known}"
+                )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -234,7 +249,7 @@ def load_settings(path: Path | None = None) -> Settings:
         return Settings(**_read(chosen), config=chosen)
     except ValidationError as error:
         lines = [
-            f"{chosen}: {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            ": ".join([str(chosen), *filter(None, [".".join(map(str, item["loc"]))]), item["msg"]])
             for item in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigError("\n".join(lines)) from None

@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from adapters.errors import AdapterError, Fatal, Held, Rejected, Retryable
 from config.clock import Clock
 from config.settings import Settings
 from gateway.answering import AnswerFunction, prepare
+from gateway.fieldwork import FieldWriter
 from gateway.holding import Holding
 from gateway.limits.limits import Limits
 from gateway.limits.purpose import spending
@@ -75,6 +76,7 @@ class Dispatcher:
         limits: Limits,
         clock: Clock,
         metrics: Metrics,
+        new_key: Callable[[], str],
     ) -> None:
         self._engine = engine
         # Each statement of a step stands for itself, so it needs no BEGIN and COMMIT around it.
@@ -84,6 +86,9 @@ class Dispatcher:
         self._answer = answer
         self._clock = clock
         self._metrics = metrics
+        self._fields = FieldWriter(
+            engine=engine, settings=settings, adapters=adapters, clock=clock, new_key=new_key
+        )
         delivery = settings.delivery
         self._patience = Patience(
             attempts=delivery.attempts, first=delivery.first_retry, longest=delivery.longest_retry
@@ -240,6 +245,8 @@ class Dispatcher:
         adapter = self._adapters.get(claimed.connection)
         if adapter is None:
             raise Fatal(f"no connection is called {claimed.connection!r}; add it to the configuration")
+        if claimed.customer_ref is not None:
+            return await self._fields.write(claimed, adapter)
         try:
             command = msgspec.convert(claimed.body, model.Command)
         except msgspec.ValidationError as error:

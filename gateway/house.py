@@ -78,6 +78,7 @@ class House:
             limits=self.limits,
             clock=self.clock,
             metrics=self.metrics,
+            new_key=new_key,
         )
         look = partial(look_at_waiting, self.engine, self.clock, self.policies.measures.silence_after)
         age = partial(storage.age_payloads, self.engine, self.settings.storage.keep_payloads)

@@ -18,6 +18,7 @@ from adapters.model import AnswerPrepared, DeskActed, MessagePosted
 from config.clock import Clock
 from config.settings import Settings
 from gateway import acts, package
+from gateway.fieldwork import rules_of, updates
 from gateway.linking import link_rules
 from gateway.scene import INSIDE, Occasion, Policies, Scene, Stage
 from gateway.wiring import Event as Change
@@ -25,7 +26,7 @@ from gateway.wiring import Timer, advance
 from sync.people import People
 from sync.priority import Priority
 from sync.pull import Pulled
-from sync.store import customers, inbox, loading, threads
+from sync.store import conflicts, customers, field_updates, inbox, loading, threads
 from sync.store.customers import PeopleMovedError
 from sync.store.inbox import Event, Form
 from sync.thread import CustomerState, HandOffState
@@ -76,6 +77,7 @@ class LaneWorker:
         self._clock = clock
         self._new_key = new_key
         self._link_rules = link_rules(settings.identity)
+        self._field_rules = rules_of(settings, adapters)
         self._after = {True: "", False: ""}
         self._live_in_a_row = 0
         self._tried: list[str] = []
@@ -216,6 +218,7 @@ class LaneWorker:
             now=self._clock(),
             new_key=self._new_key,
             people=People(self._link_rules),
+            field_rules=self._field_rules,
         )
         pairs = [(home_of(event), change) for event, change in changes]
         found = await loading.load(connection, dict.fromkeys(a for p in pairs for a in _addresses(*p)))
@@ -282,6 +285,8 @@ class LaneWorker:
         """Write the stage back, every room its own tables."""
         scenes = stage.scenes.values()
         await customers.save(connection, _people(stage), stage.people)
+        await conflicts.save(connection, _people(stage))
+        await field_updates.ask(connection, updates(stage), priority=Priority.FIELDS, now=stage.now)
         await threads.save(connection, [s.thread for s in scenes])
         await rules_store.save_turns(connection, [s.history for s in scenes])
         await rules_store.save_decisions(connection, [d for s in scenes for d in s.decisions])
@@ -337,7 +342,9 @@ def _known(stage: Stage, pairs: Sequence[tuple[str, Any]]) -> Iterable[tuple[str
 
 
 def _people(stage: Stage) -> Iterable[CustomerState]:
-    return set(stage.customers.values())
+    """All whom the batch may have changed: who isn't held has no news, nor have their kin."""
+    held = [each for each in stage.customers.values() if each.held or each.is_new]
+    return {kin for each in held for kin in each.everyone}
 
 
 def _report(events: Sequence[Event], stage: Stage, *, parked: int) -> Worked:

@@ -12,6 +12,7 @@ from rules.engine import Fired
 from rules.policy import Policy
 from rules.turns import History
 from rules.verdict import Measures
+from sync.fields import FieldRules
 from sync.people import People
 from sync.thread import CustomerState, Refs, Thread
 
@@ -70,6 +71,9 @@ class Stage(Struct, kw_only=True):
     people: People
     scenes: dict[tuple[str, str], Scene] = field(default_factory=dict)
     customers: dict[tuple[str, str], CustomerState] = field(default_factory=dict)
+    field_rules: FieldRules
+    told: dict[int, tuple[CustomerState, int | None]] = field(default_factory=dict)
+    """The customers of whom live events told something new, each with the last of these events."""
 
     def has_ai(self, connection: str) -> bool:
         """Whether our AI answers at this connection."""

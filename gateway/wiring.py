@@ -23,10 +23,11 @@ from knowledge.language import detect
 from rules import turns
 from rules.engine import decide
 from rules.turns import History
-from sync import lease, mirror
+from sync import fields, lease, mirror
+from sync.identity import State
 from sync.lease import Holder, first_lease
 from sync.mirror import Meaning, Seen
-from sync.people import Cause, new_customer
+from sync.people import Cause, Merge, new_customer
 from sync.thread import ConversationState, CustomerState, LeaseMove, MessageState, Thread
 
 
@@ -46,29 +47,32 @@ class BotSilence(Struct, frozen=True, kw_only=True, tag="bot_silence"):
 Timer = Tick | BotSilence
 """What the clock puts into a lane."""
 Event = Change | Timer
+_CustomerTold = MessagePosted | ConversationChanged | CustomerChanged | CustomersMerged
 
 
 def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
     """Let one change take its whole effect; `home` is the connection that its conversation lives at."""
     match change:
         case MessagePosted():
-            scene = _scene(stage, home, change.conversation, change.customer, occasion)
+            scene = _scene(stage, home, change, occasion)
             meanings = (
                 *mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at),
                 *mirror.apply_message(scene.thread, change, _seen(stage, occasion), stage.refs),
             )
             _react(stage, scene, meanings, occasion)
         case ConversationChanged():
-            scene = _scene(stage, home, change.conversation, change.customer, occasion)
+            scene = _scene(stage, home, change, occasion)
             meanings = mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at)
             _react(stage, scene, meanings, occasion)
         case CustomerChanged():
-            _customer(stage, home, change.customer, occasion)
+            _customer(stage, home, change, change.customer, occasion)
         case CustomersMerged():
-            kept = _customer(stage, home, change.customer, occasion)
+            kept = _customer(stage, home, change, change.customer, occasion)
             gone = stage.customers.get((home, change.gone_id))
             if gone is not None:
+                before = len(stage.people.merges)
                 stage.people.vendor_merged(kept, gone, Cause(at=stage.now, event_ref=occasion.event_ref))
+                _share(stage, kept, change, occasion, merges=stage.people.merges[before:])
         case AnswerPrepared() | DeskActed() | Tick() | BotSilence() if not occasion.live:
             pass  # what we told ourselves is there to act on, and history never acts
         case AnswerPrepared():
@@ -98,18 +102,13 @@ def _seen(stage: Stage, occasion: Occasion) -> Seen:
     return Seen(event_ref=occasion.event_ref, origin=occasion.origin, now=stage.now)
 
 
-def _scene(
-    stage: Stage,
-    home: str,
-    record: ConversationRecord,
-    customer: CustomerRecord | None,
-    occasion: Occasion,
-) -> Scene:
+def _scene(stage: Stage, home: str, change: MessagePosted | ConversationChanged, occasion: Occasion) -> Scene:
+    record, customer = change.conversation, change.customer
     scene = stage.scenes.get((home, record.id))
     if scene is None:
         scene = _new_scene(stage, home, record, occasion)
         stage.scenes[home, record.id] = scene
-    person = _customer(stage, home, customer, occasion) if customer else None
+    person = _customer(stage, home, change, customer, occasion) if customer else None
     if person is None and record.customer_id is not UNSET:
         person = stage.customers.get((home, record.customer_id))
     thread = scene.thread
@@ -136,16 +135,40 @@ def _new_scene(stage: Stage, home: str, record: ConversationRecord, occasion: Oc
     )
 
 
-def _customer(stage: Stage, home: str, record: CustomerRecord, occasion: Occasion) -> CustomerState:
+def _customer(
+    stage: Stage, home: str, change: _CustomerTold, record: CustomerRecord, occasion: Occasion
+) -> CustomerState:
     customer = stage.customers.get((home, record.id))
     if customer is None:
         customer = new_customer(stage.refs.next(), (home, record.id), at=stage.now)
         stage.customers[home, record.id] = customer
         stage.people.add(customer)
     mirror.apply_customer(customer, record, connection=home, rules=stage.people.rules)
+    before = len(stage.people.merges)
     if customer.identities:
         stage.people.link(customer, Cause(at=stage.now, event_ref=occasion.event_ref))
+    _share(stage, customer, change, occasion, merges=stage.people.merges[before:])
     return customer
+
+
+def _share(
+    stage: Stage, customer: CustomerState, change: _CustomerTold, occasion: Occasion, *, merges: list[Merge]
+) -> None:
+    """Merge the shared fields of what is new; who isn't held has nothing new."""
+    if not (customer.held or customer.is_new):
+        return
+    news = fields.News(
+        at=change.occurred_at,
+        now=stage.now,
+        new_ref=stage.refs.next,
+        by=change.by if isinstance(change, CustomerChanged) else "",
+    )
+    for merge in merges:
+        if merge.state is State.MERGED:
+            fields.unite(customer, merge.moved, stage.field_rules, news)
+    fields.hear(customer, stage.field_rules, news)
+    if occasion.live:
+        stage.told[customer.ref] = (customer, occasion.event_ref)
 
 
 def _react(stage: Stage, scene: Scene, meanings: tuple[Meaning, ...], occasion: Occasion) -> None:

@@ -14,6 +14,7 @@ class Outcome(StrEnum):
 
     DELIVERED = "delivered"
     FOUND = "found"
+    NEEDLESS = "needless"
     RETRY = "retry"
     UNKNOWN = "unknown"
     REJECTED = "rejected"

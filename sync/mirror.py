@@ -183,10 +183,10 @@ def apply_customer(
     customer: CustomerState, record: CustomerRecord, *, connection: str, rules: LinkRules
 ) -> None:
     """Bring a customer up to what the vendor says, unless we know something newer."""
-    stamp = record.updated_at if record.updated_at is not UNSET else None
-    if stamp and customer.vendor_updated_at and stamp < customer.vendor_updated_at:
+    if _is_late(customer, record):
         return
-    for name in ("name", "attributes", "language"):
+    stamp = record.updated_at if record.updated_at is not UNSET else None
+    for name in ("name", "attributes", "language", "revision"):
         value = getattr(record, name)
         if value is not UNSET and value != getattr(customer, name):
             setattr(customer, name, value)
@@ -195,6 +195,14 @@ def apply_customer(
         customer.vendor_updated_at = stamp
         customer.dirty = True
     _apply_addresses(customer, identity.addresses(record, connection, rules))
+
+
+def _is_late(customer: CustomerState, record: CustomerRecord) -> bool:
+    """Whether we know a newer version: by its number, where the vendor counts, else by its time."""
+    if record.revision not in {UNSET, customer.revision} and customer.revision is not None:
+        return record.revision < customer.revision
+    known = customer.vendor_updated_at
+    return record.updated_at is not UNSET and known is not None and record.updated_at < known
 
 
 def _apply_addresses(customer: CustomerState, named: Mapping[Address, Mark]) -> None:

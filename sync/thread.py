@@ -8,9 +8,11 @@ import msgspec
 from msgspec import Struct, field
 
 from adapters.model import Command, Person
+from sync.copies import ConflictChange, Copy
 from sync.echo import Sent
 from sync.identity import Address, Mark
 from sync.lease import Lease
+from sync.merge import Version
 from sync.tables import REFS_PER_BLOCK
 
 
@@ -46,6 +48,16 @@ class CustomerState(Struct, kw_only=True, eq=False):
     """The others that count as the same person."""
     apart: frozenset[int] = frozenset()
     """Those that a person said are somebody else."""
+    held: bool = False
+    """Whether its row is ours until the transaction ends."""
+    revision: int | None = None
+    """The vendor's own number of this version."""
+    shared: dict[str, Copy] = field(default_factory=dict)
+    """The shared fields as this record holds them."""
+    golden: dict[str, Version] = field(default_factory=dict)
+    """Of the main one: what the shared fields should be everywhere."""
+    conflicts: list[ConflictChange] = field(default_factory=list)
+    """What this batch changed about conflicts over fields."""
 
     @property
     def addresses(self) -> dict[Address, Mark]:

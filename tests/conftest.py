@@ -20,6 +20,7 @@ pytest_plugins = [
     "support.connected",
     "support.desk",
     "support.redis",
+    "support.mirrored",
 ]
 _numbers = itertools.count(1)
 

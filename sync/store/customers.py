@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BOOLEAN, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
+from sqlmodel import col
 
 from adapters.model import CustomerRecord, IdentityKind
 from sync.identity import Key, LinkRules, Mark
@@ -149,15 +150,35 @@ async def _hold(
     }
     mains = sorted(set(candidates.values()))
     locked = await connection.scalars(_HOLD, {"mains": mains, **_arrays(fresh)})
-    held: dict[int, CustomerState] = {}
-    for stored in await connection.scalars(_HELD, {"refs": list(locked)}):
-        customer_of({**stored, "kin": [], "apart": stored["apart"] or []}, held)
+    held = await _read_held(connection, list(locked))
     expected = candidates | {found[a].ref: found[a].main_ref for a in fresh if a in found}
     if any(ref not in held or held[ref].main_ref != main for ref, main in expected.items()):
         raise PeopleMovedError("a customer was merged while we waited for it")
+    return held, shared
+
+
+async def _read_held(connection: AsyncConnection, refs: list[int]) -> dict[int, CustomerState]:
+    held: dict[int, CustomerState] = {}
+    for stored in await connection.scalars(_HELD, {"refs": refs}):
+        customer_of({**stored, "kin": [], "apart": stored["apart"] or [], "held": True}, held)
     for customer in held.values():
         customer.kin = [k for k in held.values() if k.main_ref == customer.main_ref and k is not customer]
-    return held, shared
+    return held
+
+
+async def hold(connection: AsyncConnection, ref: int) -> CustomerState | None:
+    """One customer, with all who count as the same person, until the transaction ends.
+
+    `None` if there is none. Raises PeopleMovedError.
+    """
+    main = await connection.scalar(select(col(Customer.main_ref)).where(col(Customer.ref) == ref))
+    if main is None:
+        return None
+    locked = await connection.scalars(_HOLD, {"mains": [main], "connections": [], "ids": []})
+    customer = (await _read_held(connection, list(locked))).get(ref)
+    if customer is None or customer.main_ref != main:
+        raise PeopleMovedError("a customer was merged while we waited for it")
+    return customer
 
 
 def _number(name: str) -> int:
@@ -199,7 +220,7 @@ def _replace(
                 found[name, value] = customer
 
 
-_FIELDS = ("name", "language", "attributes", "vendor_updated_at")
+_FIELDS = ("name", "language", "attributes", "vendor_updated_at", "revision", "shared", "golden")
 _CUSTOMERS = upsert_by_ref(Customer, *_FIELDS)
 # A new address changes what is known of its customer: their row is written again, for the log's readers.
 _ADD_IDENTITIES = text("""
@@ -227,11 +248,16 @@ async def save(connection: AsyncConnection, customers: Iterable[CustomerState], 
     ordered = sorted(customers, key=lambda each: each.ref)
     changed = [each for each in ordered if each.dirty]
     if changed:
-        fields = ("ref", "main_ref", *_FIELDS, "created_at")
-        await connection.execute(_CUSTOMERS, [{n: getattr(c, n) for n in fields} for c in changed])
+        await connection.execute(_CUSTOMERS, [_row(customer) for customer in changed])
     await _save_identities(connection, ordered)
     if people.merges and await record_merges(connection, people.merges):
         raise PeopleMovedError("a customer was linked to one that was being merged")
+
+
+def _row(customer: CustomerState) -> dict[str, Any]:
+    row = {name: getattr(customer, name) for name in ("ref", "main_ref", *_FIELDS, "created_at")}
+    own = {"shared": customer.shared, "golden": customer.golden}
+    return row | {name: msgspec.to_builtins(value) for name, value in own.items()}
 
 
 async def _save_identities(connection: AsyncConnection, customers: Iterable[CustomerState]) -> None:

@@ -28,6 +28,8 @@ identity: Any = IdentityRow.__table__  # type: ignore[attr-defined]
 
 LOGGED = ("conversation", "message", "turn", "lease_change", "decision", "hand_off", "customer")
 """Every table that carries an `xid`."""
+INSIDE = ("revision", "shared", "golden")
+"""Columns of a customer that are our own bookkeeping."""
 BATCH = 5_000
 
 
@@ -182,7 +184,7 @@ def _customers(window: Window) -> Select[Any]:
         .correlate(customer)
         .scalar_subquery()
     )
-    rows = _rows(customer, window, addresses.label("identities"))
+    rows = _rows(customer, window, addresses.label("identities"), without=INSIDE)
     if window.since is None:
         return rows
     talking = select(conversation.c.customer_ref)
@@ -191,7 +193,7 @@ def _customers(window: Window) -> Select[Any]:
     # A conversation that the first run left out may come back: its customer comes with it.
     came_back = customer.c.ref.in_(talking.where(window.holds(conversation)))
     complete = written_between(customer.c.xid, 0, window.end)
-    columns = [column for column in customer.c if column.name != "xid"]
+    columns = [column for column in customer.c if column.name not in {"xid", *INSIDE}]
     return (
         select(*columns, addresses.label("identities"))
         .where(complete, or_(window.holds(customer), came_back))

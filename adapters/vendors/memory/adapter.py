@@ -109,7 +109,10 @@ class Memory(Adapter):
             case UpdateCustomer():
                 name = {} if command.name is UNSET else {"name": command.name}
                 changed = {"attributes": command.attributes, **name}
-                return await self._patch(f"/api/customers/{command.customer_id}", changed)
+                known = {} if command.revision is UNSET else {"If-Match": f'"{command.revision}"'}
+                path = f"/api/customers/{command.customer_id}"
+                raw = await self.call("PATCH", path, json=changed, headers=known)
+                return Pushed(id=raw["id"], customer=mapping.customer(raw), raw=raw)
             case _:
                 assert_never(command)
 

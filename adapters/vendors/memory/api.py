@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from adapters.vendors.memory.records import Agent, Conversation, Customer, Message
 from adapters.vendors.memory.routes import Request, Routes
-from adapters.vendors.memory.state import TEAMS, State, UnknownRecordError
+from adapters.vendors.memory.state import TEAMS, OutdatedError, State, UnknownRecordError
 
 _PAGE = 100
 
@@ -84,6 +84,9 @@ class Api:
 
     async def _patch_customer(self, request: Request) -> Any:
         customer = self._state.customer(request.path_ids[0])
+        known = request.headers.get("if-match", "*")
+        if known not in {"*", f'"{customer.revision}"'}:
+            raise OutdatedError(f"customer {customer.id} has revision {customer.revision}, not {known}")
         patch = request.read(_CustomerPatch)
         merged = {**customer.attributes, **patch.attributes}
         attributes = {key: value for key, value in merged.items() if value is not None}

@@ -51,7 +51,11 @@ def change(event: dict[str, Any]) -> Change | None:
                 by=_AUTHORS.get(event["by"], Author.UNKNOWN),
             )
         case "customer_changed":
-            return CustomerChanged(customer=customer(event["customer"]), occurred_at=occurred_at)
+            return CustomerChanged(
+                customer=customer(event["customer"]),
+                occurred_at=occurred_at,
+                by=_AUTHORS.get(event["by"], Author.UNKNOWN),
+            )
         case "customers_merged":
             return CustomersMerged(
                 customer=customer(event["customer"]), gone_id=event["gone_id"], occurred_at=occurred_at
@@ -109,6 +113,7 @@ def customer(raw: dict[str, Any]) -> CustomerRecord:
         attributes=raw["attributes"],
         language=raw["language"] or UNSET,
         updated_at=moment(raw["updated_at"]),
+        revision=raw["revision"],
         raw=raw,
     )
 

@@ -26,7 +26,7 @@ from adapters.vendors.memory.records import (
     RequestLog,
 )
 from adapters.vendors.memory.routes import Request, Routes
-from adapters.vendors.memory.state import State, UnknownRecordError
+from adapters.vendors.memory.state import OutdatedError, State, UnknownRecordError
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -245,6 +245,8 @@ class MemoryHelpdesk:
             return 200, await handler(matched)
         except UnknownRecordError as error:
             return 404, {"error": str(error)}
+        except OutdatedError as error:
+            return 412, {"error": str(error)}
         except (msgspec.DecodeError, ValueError) as error:
             return 422, {"error": str(error)}
 

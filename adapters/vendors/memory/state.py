@@ -19,6 +19,10 @@ class UnknownRecordError(LookupError):
     """There is no such customer, conversation or agent."""
 
 
+class OutdatedError(ValueError):
+    """The record isn't of the revision that the request names."""
+
+
 class State:
     """The helpdesk's memory. Every change is told to `tell` as an event; `now` is the helpdesk's clock."""
 

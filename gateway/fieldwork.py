@@ -1,0 +1,183 @@
+"""Writing shared fields: which records are behind, and bringing one up to date."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from adapters.contract import Adapter
+from adapters.errors import Outdated, Rejected, Retryable
+from adapters.manifest import Capability
+from adapters.model import CustomerRecord, FindCustomer, Identity, IdentityKind, Pushed, UpdateCustomer
+from config.clock import Clock
+from config.settings import Settings
+from gateway.linking import link_rules
+from gateway.scene import Stage
+from sync import fields
+from sync.delivery import Outcome, Verdict
+from sync.fields import ATTRIBUTE, FieldRules
+from sync.mirror import apply_customer
+from sync.people import People
+from sync.priority import Priority
+from sync.store import conflicts, customers, field_updates, threads
+from sync.store.customers import PeopleMovedError
+from sync.store.field_updates import FieldUpdate
+from sync.store.outbox import Claimed
+from sync.thread import CustomerState, Refs
+
+ROUNDS = 3
+"""How often a record is read again within one attempt, when others keep changing it meanwhile."""
+
+
+def rules_of(settings: Settings, adapters: Mapping[str, Adapter]) -> FieldRules:
+    """The configured rules; connections whose adapter can't update customers are never written to."""
+    writable = {name for name, each in adapters.items() if each.manifest.can(Capability.UPDATE_CUSTOMER)}
+    return fields.field_rules(settings.fields, writable=frozenset(writable))
+
+
+def updates(stage: Stage) -> list[FieldUpdate]:
+    """The records that the batch left behind."""
+    people = {customer.main_ref: (customer, event_ref) for customer, event_ref in stage.told.values()}
+    return [
+        update
+        for customer, event_ref in people.values()
+        for update in _updates(
+            fields.behind(customer, stage.field_rules), stage.refs, stage.new_key, event_ref
+        )
+    ]
+
+
+def _updates(
+    customers_behind: Iterable[CustomerState], refs: Refs, new_key: Callable[[], str], event_ref: int | None
+) -> list[FieldUpdate]:
+    return [
+        FieldUpdate(
+            ref=refs.next(),
+            customer_ref=customer.ref,
+            connection=connection,
+            id=record,
+            key=new_key(),
+            event_ref=event_ref,
+        )
+        for customer in customers_behind
+        for connection, record in [fields.address_of(customer)]
+    ]
+
+
+class FieldWriter:
+    """Brings a record at a connection up to date, with what is current at that moment.
+
+    Where the vendor offers it, the write is conditional on the revision that we know; else, and after
+    an unknown outcome, the record is read first. Either way somebody else's edit is merged, not lost.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: AsyncEngine,
+        settings: Settings,
+        adapters: Mapping[str, Adapter],
+        clock: Clock,
+        new_key: Callable[[], str],
+    ) -> None:
+        self._engine = engine
+        self._rules = rules_of(settings, adapters)
+        self._link_rules = link_rules(settings.identity)
+        self._clock = clock
+        self._new_key = new_key
+
+    async def write(self, claimed: Claimed, adapter: Adapter) -> Verdict:
+        """Do what a command to update a customer asks for. Raises the adapter's errors."""
+        try:
+            return await self._write(claimed, adapter)
+        except PeopleMovedError as error:
+            raise Retryable(str(error)) from error
+
+    async def _write(self, claimed: Claimed, adapter: Adapter) -> Verdict:
+        assert claimed.customer_ref is not None
+        ref, record_id = claimed.customer_ref, str(claimed.body["customer_id"])
+        conditional = adapter.manifest.can(Capability.CONDITIONAL_UPDATE)
+        look = claimed.outcome_unknown or not conditional
+        for _ in range(ROUNDS):
+            record = await _read(adapter, record_id) if look else None
+            wanted, revision = await self._begin(ref, record)
+            if not wanted:
+                return Verdict(state="done", outcome=Outcome.NEEDLESS)
+            if conditional and revision is None and record is None:
+                look = True
+                continue
+            known = UNSET if revision is None or not conditional else revision
+            try:
+                pushed = await adapter.push(_command(claimed.key, record_id, wanted, known))
+            except Outdated:
+                look = True
+                continue
+            await self._confirm(ref, wanted, pushed)
+            return Verdict(state="done", outcome=Outcome.DELIVERED)
+        raise Retryable(f"customer {record_id} keeps being changed meanwhile")
+
+    async def _begin(self, ref: int, record: CustomerRecord | None) -> tuple[dict[str, Any], int | None]:
+        """What to write, noted down as sent, and the revision that it goes by."""
+        async with self._engine.begin() as connection:
+            customer = await customers.hold(connection, ref)
+            if customer is None:
+                return {}, None
+            self._hear(customer, record, await threads.next_refs(connection))
+            wanted = fields.begin(customer, self._rules)
+            await self._save(connection, customer, without=customer)
+            return wanted, customer.revision
+
+    async def _confirm(self, ref: int, written: dict[str, Any], pushed: Pushed) -> None:
+        async with self._engine.begin() as connection:
+            customer = await customers.hold(connection, ref)
+            if customer is None:
+                return
+            record = pushed.customer
+            revision = None if record is None or record.revision is UNSET else record.revision
+            fields.confirm(customer, written, revision=revision, now=self._clock())
+            self._hear(customer, record, await threads.next_refs(connection))
+            await self._save(connection, customer, without=None)
+
+    def _hear(self, customer: CustomerState, record: CustomerRecord | None, refs: Refs) -> None:
+        """Merge a record that we have just read. Its addresses are left to the lanes, which link by them.
+
+        Without one, merge what we know: a field may have been listed only after we heard of it.
+        """
+        if record is not None:
+            bare = msgspec.structs.replace(record, identities=())
+            connection, _ = fields.address_of(customer)
+            apply_customer(customer, bare, connection=connection, rules=self._link_rules)
+        now = self._clock()
+        fields.hear(customer, self._rules, fields.News(at=now, now=now, new_ref=refs.next, asked=True))
+
+    async def _save(
+        self, connection: AsyncConnection, customer: CustomerState, *, without: CustomerState | None
+    ) -> None:
+        """Write what has changed, and have whoever is behind now written to in turn, `without` this one."""
+        everyone = customer.everyone
+        await customers.save(connection, everyone, People(self._link_rules))
+        await conflicts.save(connection, everyone)
+        others = [each for each in fields.behind(customer, self._rules) if each is not without]
+        if others:
+            refs = await threads.next_refs(connection)
+            wanted = _updates(others, refs, self._new_key, None)
+            await field_updates.ask(connection, wanted, priority=Priority.FIELDS, now=self._clock())
+
+
+async def _read(adapter: Adapter, record_id: str) -> CustomerRecord:
+    found = await adapter.find(FindCustomer(identity=Identity(IdentityKind.VENDOR, record_id)))
+    if not isinstance(found, CustomerRecord):
+        raise Rejected(f"there is no customer {record_id} any more")
+    return found
+
+
+def _command(
+    key: str, record_id: str, wanted: Mapping[str, Any], revision: int | UnsetType
+) -> UpdateCustomer:
+    attributes = {
+        name.removeprefix(ATTRIBUTE): value for name, value in wanted.items() if name.startswith(ATTRIBUTE)
+    }
+    name = (wanted["name"] or "") if "name" in wanted else UNSET
+    return UpdateCustomer(key=key, customer_id=record_id, name=name, attributes=attributes, revision=revision)

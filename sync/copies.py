@@ -1,0 +1,69 @@
+"""A shared field as one connection holds it, and the conflicts over it: plain state."""
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import UNSET, Struct, field
+
+from sync.merge import Version
+
+
+class Dispute(Struct, frozen=True, kw_only=True):
+    """The open conflict over a field, and what its connection would have it be."""
+
+    ref: int
+    theirs: Version
+
+
+class Restore(Struct, frozen=True, kw_only=True):
+    """What a side is given back when a resolution is undone, `instead` of what it was made."""
+
+    value: Any
+    instead: Any
+
+
+class Copy(Struct, kw_only=True, omit_defaults=True):
+    """One field of one record.
+
+    `held` is what both sides last agreed that it holds: the base of every merge.
+    """
+
+    held: Any = UNSET
+    sent: list[Any] = field(default_factory=list)
+    """What we began to write and haven't seen confirmed."""
+    before: Any = UNSET
+    """What it held before our last confirmed write."""
+    written_at: datetime | None = None
+    """When that write was confirmed, by our clock."""
+    dispute: Dispute | None = None
+    restore: Restore | None = None
+
+
+class Opened(Struct, frozen=True, kw_only=True, tag="opened"):
+    """A conflict that begins."""
+
+    ref: int
+    customer_ref: int
+    field: str
+    base: Any
+    ours: Version
+    theirs: Version
+    at: datetime
+
+
+class Moved(Struct, frozen=True, kw_only=True, tag="moved"):
+    """An open conflict over which a side has changed its mind."""
+
+    ref: int
+    ours: Version
+    theirs: Version
+
+
+class Closed(Struct, frozen=True, kw_only=True, tag="closed"):
+    """A conflict that ended of itself: both sides came to hold the same."""
+
+    ref: int
+    at: datetime
+
+
+ConflictChange = Opened | Moved | Closed

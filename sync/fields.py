@@ -1,0 +1,301 @@
+"""Keeping a person's fields equal at all connections: what is heard, what is to be written. Pure.
+
+A person has a record at each connection. What a shared field should be is its golden value, kept on the
+main one; of each record we know what was last agreed. A record is behind where the two differ, and is
+written to until they don't.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from adapters.model import IdentityKind
+from config.fields import FieldSettings, SharedFields
+from sync.copies import Closed, Copy, Dispute, Moved, Opened
+from sync.merge import (
+    Conflict,
+    Direction,
+    Merge,
+    Merged,
+    Rule,
+    Stamp,
+    Version,
+    canonical,
+    decide,
+    same,
+)
+from sync.thread import CustomerState
+
+ATTRIBUTE = "attributes."
+LATE = timedelta(minutes=1)
+"""How late a report from before our write may come where the vendor neither numbers nor times its records."""
+NOBODYS = Version(None, None)
+
+
+class FieldRules(Struct, frozen=True):
+    """The rules of all shared fields, and the connections that can be written to."""
+
+    listed: Mapping[str, Rule]
+    writable: frozenset[str]
+
+    def written_to(self, connection: str) -> Iterator[str]:
+        """The fields that are written to this connection."""
+        for name, rule in self.listed.items():
+            owned = rule.direction is Direction.OUT and rule.owner == connection
+            if rule.direction is not Direction.IN and not owned and takes_part(rule, connection):
+                yield name
+
+
+def field_rules(settings: SharedFields, *, writable: frozenset[str]) -> FieldRules:
+    """The rules that the configuration means; `writable` connections can update a customer."""
+    return FieldRules({name: _rule(chosen) for name, chosen in settings.customer.items()}, writable)
+
+
+def _rule(chosen: FieldSettings) -> Rule:
+    return Rule(
+        merge=Merge(chosen.merge),
+        direction=Direction(chosen.direction),
+        owner=chosen.owner,
+        order=chosen.order,
+        connections=chosen.connections,
+    )
+
+
+def takes_part(rule: Rule, connection: str) -> bool:
+    """Whether the field is shared with this connection."""
+    return rule.connections is None or connection in rule.connections
+
+
+class News(Struct, frozen=True, kw_only=True):
+    """The occasion of hearing of a record.
+
+    `at` stands in for the vendor's time where the record bears none. `asked`: we have just read it.
+    """
+
+    at: datetime
+    now: datetime
+    new_ref: Callable[[], int]
+    by: str = ""
+    asked: bool = False
+
+
+def address_of(customer: CustomerState) -> tuple[str, str]:
+    """The connection of a record, and its id there."""
+    return next((name, value) for name, kind, value in customer.addresses if kind == IdentityKind.VENDOR)
+
+
+def main_of(customer: CustomerState) -> CustomerState:
+    """The one of a person's records that bears the golden values."""
+    return next(each for each in customer.everyone if each.ref == customer.main_ref)
+
+
+def golden(customer: CustomerState, name: str) -> Version:
+    """What all records of this person should hold, and who wrote it."""
+    return main_of(customer).golden.get(name, NOBODYS)
+
+
+def value_of(customer: CustomerState, name: str, rule: Rule) -> Any:
+    """What this record holds, as far as we know."""
+    if name.startswith(ATTRIBUTE):
+        return canonical(rule, customer.attributes.get(name.removeprefix(ATTRIBUTE)))
+    return canonical(rule, getattr(customer, name))
+
+
+def hear(customer: CustomerState, rules: FieldRules, news: News) -> None:
+    """Merge what a record is known to hold now, which may be nothing new; the caller holds the person."""
+    if not rules.listed:
+        return
+    connection, record = address_of(customer)
+    at = customer.vendor_updated_at or news.at
+    stamp = Stamp(connection=connection, record=record, at=at, revision=customer.revision, by=news.by)
+    for name, rule in rules.listed.items():
+        if takes_part(rule, connection):
+            _merge(customer, name, rule, Version(value_of(customer, name, rule), stamp), news)
+    _reconsider(customer, news.now)
+
+
+def unite(customer: CustomerState, moved: Iterable[int], rules: FieldRules, news: News) -> None:
+    """Begin anew with the records that have just `moved` to this person: nothing was agreed with them."""
+    newcomers = set(moved)
+    for each in customer.everyone:
+        if each.ref in newcomers:
+            for copy in each.shared.values():
+                _close(each, copy, news.now)
+            each.golden, each.shared, each.dirty = {}, {}, True
+    anyones = msgspec.structs.replace(news, by="")
+    for each in sorted(customer.everyone, key=lambda one: one.ref in newcomers):
+        hear(each, rules, anyones)
+
+
+def _merge(customer: CustomerState, name: str, rule: Rule, theirs: Version, news: News) -> None:
+    copy = customer.shared.get(name) or Copy()
+    if _is_from_before_our_write(customer, copy, theirs, news) or _is_being_undone(copy, theirs):
+        return
+    _recognise(customer, copy, theirs.value)
+    match decide(rule, base=copy.held, ours=golden(customer, name), theirs=theirs):
+        case Merged(version):
+            put(customer, name, version)
+            _settle(customer, name, copy, theirs.value, news.now)
+        case Conflict() as conflict:
+            _dispute(customer, name, copy, conflict, news)
+
+
+def _is_from_before_our_write(customer: CustomerState, copy: Copy, theirs: Version, news: News) -> bool:
+    """Whether a vendor that neither numbers nor times its records tells late what our write has replaced."""
+    return (
+        copy.written_at is not None
+        and customer.revision is None
+        and customer.vendor_updated_at is None
+        and not news.asked
+        and news.at < copy.written_at + LATE
+        and copy.before is not UNSET
+        and same(theirs.value, copy.before)
+    )
+
+
+def _is_being_undone(copy: Copy, theirs: Version) -> bool:
+    """Whether they still hold what a resolution made them, and its undoing is under way."""
+    return copy.restore is not None and same(theirs.value, copy.restore.instead)
+
+
+def _recognise(customer: CustomerState, copy: Copy, value: Any) -> None:
+    """What we began to write and now hear of is no edit of theirs, but what they hold."""
+    for position, sent in enumerate(copy.sent):
+        if same(sent, value):
+            if copy.dispute is None:
+                copy.held = value
+            copy.sent = copy.sent[position + 1 :]
+            customer.dirty = True
+            return
+
+
+def put(customer: CustomerState, name: str, version: Version) -> None:
+    """Make this the golden value."""
+    main, known = main_of(customer), golden(customer, name)
+    if version.stamp is not None and (known.stamp != version.stamp or not same(known.value, version.value)):
+        main.golden[name] = version
+        main.dirty = True
+
+
+def _settle(customer: CustomerState, name: str, copy: Copy, value: Any, now: datetime) -> None:
+    """They hold `value`, and we have taken that into account."""
+    if name not in customer.shared or not same(_json(copy.held), _json(value)) or copy.dispute is not None:
+        _close(customer, copy, now)
+        copy.held = value
+        customer.shared[name] = copy
+        customer.dirty = True
+
+
+def _json(value: Any) -> Any:
+    return ["never agreed"] if value is UNSET else [[value]]
+
+
+def _close(customer: CustomerState, copy: Copy, now: datetime) -> None:
+    if copy.dispute is not None:
+        customer.conflicts.append(Closed(ref=copy.dispute.ref, at=now))
+        copy.dispute = None
+
+
+def _dispute(customer: CustomerState, name: str, copy: Copy, conflict: Conflict, news: News) -> None:
+    """Open a conflict, or note that they have changed their mind in an open one."""
+    known = copy.dispute
+    if known is not None and same(known.theirs.value, conflict.theirs.value):
+        return
+    customer.shared[name] = copy
+    customer.dirty = True
+    if known is not None:
+        copy.dispute = Dispute(ref=known.ref, theirs=conflict.theirs)
+        customer.conflicts.append(Moved(ref=known.ref, ours=conflict.ours, theirs=conflict.theirs))
+        return
+    copy.dispute = Dispute(ref=news.new_ref(), theirs=conflict.theirs)
+    customer.conflicts.append(
+        Opened(
+            ref=copy.dispute.ref,
+            customer_ref=customer.ref,
+            field=name,
+            base=None if conflict.base is UNSET else conflict.base,
+            ours=conflict.ours,
+            theirs=conflict.theirs,
+            at=news.now,
+        )
+    )
+
+
+def _reconsider(customer: CustomerState, now: datetime) -> None:
+    """Bring open conflicts up to the golden value, which another record may just have changed."""
+    moved = main_of(customer).dirty
+    for each in customer.everyone:
+        for name, copy in each.shared.items():
+            if copy.dispute is None:
+                continue
+            ours, theirs = golden(customer, name), copy.dispute.theirs
+            if same(ours.value, theirs.value):
+                _settle(each, name, copy, theirs.value, now)
+            elif moved:
+                each.conflicts.append(Moved(ref=copy.dispute.ref, ours=ours, theirs=theirs))
+
+
+def behind(customer: CustomerState, rules: FieldRules) -> list[CustomerState]:
+    """The records of this person at which something is to be written."""
+    return [each for each in customer.everyone if rules.listed and to_write(each, rules)]
+
+
+def to_write(customer: CustomerState, rules: FieldRules) -> dict[str, Any]:
+    """The fields that this record should hold and isn't known to, with their values."""
+    connection, _ = address_of(customer)
+    wanted: dict[str, Any] = {}
+    if connection not in rules.writable:
+        return wanted
+    for name in rules.written_to(connection):
+        copy, version = customer.shared.get(name) or Copy(), golden(customer, name)
+        if copy.restore is not None:
+            wanted[name] = copy.restore.value
+        elif version.stamp is None or is_disputed(customer, name):
+            continue
+        elif not same(version.value, None if copy.held is UNSET else copy.held):
+            wanted[name] = version.value
+    return wanted
+
+
+def is_disputed(customer: CustomerState, name: str) -> bool:
+    """Whether a conflict over the field is open: until it is resolved, no side is written to."""
+    return any(name in each.shared and each.shared[name].dispute for each in customer.everyone)
+
+
+def begin(customer: CustomerState, rules: FieldRules) -> dict[str, Any]:
+    """What to write now, noted down first: it may be heard of before the write is known to have worked."""
+    wanted = to_write(customer, rules)
+    for name, value in wanted.items():
+        copy = customer.shared.setdefault(name, Copy())
+        if not any(same(sent, value) for sent in copy.sent):
+            copy.sent.append(value)
+            customer.dirty = True
+    return wanted
+
+
+def confirm(
+    customer: CustomerState, written: Mapping[str, Any], *, revision: int | None, now: datetime
+) -> None:
+    """The write has worked: this is what they hold, unless we have heard of a newer `revision` since."""
+    overtaken = revision is not None and customer.revision is not None and revision < customer.revision
+    for name, value in written.items():
+        copy = customer.shared.setdefault(name, Copy())
+        copy.sent, copy.restore = [], None
+        if not overtaken:
+            _mirror(customer, name, value)
+            if copy.dispute is None:
+                copy.before, copy.held, copy.written_at = copy.held, value, now
+    customer.dirty = True
+
+
+def _mirror(customer: CustomerState, name: str, value: Any) -> None:
+    key = name.removeprefix(ATTRIBUTE)
+    if key == name:
+        setattr(customer, name, value or "")
+    else:
+        customer.attributes = {**customer.attributes, key: value}
+        if value is None:
+            del customer.attributes[key]

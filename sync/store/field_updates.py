@@ -1,0 +1,63 @@
+"""Asking for records to be brought up to date with their person's shared fields."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+UPDATE_CUSTOMER = "update_customer"
+
+
+class FieldUpdate(Struct, frozen=True, kw_only=True):
+    """A customer whose record is behind; `ref` and `key` are those of the command that it may take."""
+
+    ref: int
+    customer_ref: int
+    connection: str
+    id: str
+    key: str
+    event_ref: int | None
+
+
+# What to write is looked up when it is sent: one waiting command is enough, whatever comes in between.
+_ASK = text("""
+WITH asked AS (
+    INSERT INTO command
+        (ref, customer_ref, connection, kind, body, key, event_ref, priority, state, ready_at, created_at)
+    SELECT w.ref, w.customer_ref, w.connection, :kind, jsonb_build_object('customer_id', w.id), w.key,
+        w.event_ref, :priority, 'waiting', :now, :now
+    FROM unnest(:refs, :customers, :connections, :ids, :keys, :events)
+        AS w(ref, customer_ref, connection, id, key, event_ref)
+    WHERE NOT EXISTS (
+        SELECT 1 FROM command c
+        WHERE c.subject_ref = w.customer_ref AND c.connection = w.connection AND c.state = 'waiting')
+    RETURNING ref
+)
+SELECT pg_notify('deskbridge_outbox', '') FROM (SELECT 1 FROM asked LIMIT 1) AS any_of_them
+""").bindparams(
+    *(bindparam(name, type_=ARRAY(BIGINT)) for name in ("refs", "customers", "events")),
+    *(bindparam(name, type_=ARRAY(TEXT)) for name in ("connections", "ids", "keys")),
+)
+
+
+async def ask(
+    connection: AsyncConnection, wanted: Sequence[FieldUpdate], *, priority: int, now: datetime
+) -> None:
+    """Have these records brought up to date, unless a command that will do so waits already.
+
+    The caller holds the customers, so that no command begins meanwhile with what was before.
+    """
+    if not wanted:
+        return
+    columns = {
+        "refs": [each.ref for each in wanted],
+        "customers": [each.customer_ref for each in wanted],
+        "connections": [each.connection for each in wanted],
+        "ids": [each.id for each in wanted],
+        "keys": [each.key for each in wanted],
+        "events": [each.event_ref for each in wanted],
+    }
+    await connection.execute(_ASK, {"kind": UPDATE_CUSTOMER, "priority": priority, "now": now} | columns)

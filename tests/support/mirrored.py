@@ -1,0 +1,126 @@
+"""Two helpdesks, mirrored through one gateway: for tests of what is kept equal between them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from support.bridge import SECRET, TOKEN, eventually, free_port, serving
+
+from adapters.vendors.memory.records import Customer
+from adapters.vendors.memory.server import MemoryHelpdesk
+from config.settings import Settings
+from gateway.app import create_app
+from gateway.house import House
+
+SIDES = ("crm", "shop")
+FIELDS: dict[str, Any] = {
+    "name": {"owner": "crm"},
+    "attributes.city": {"merge": "newest"},
+    "attributes.labels": {"merge": "union"},
+    "attributes.stage": {"merge": "lattice", "order": ["lead", "trial", "paying"]},
+    "attributes.notes": {"merge": "append"},
+    "attributes.tier": {"owner": "crm", "direction": "out"},
+    "attributes.vip": {"merge": "ask"},
+}
+
+
+@dataclass
+class Mirrored:
+    """Two helpdesks called `crm` and `shop`, and the house between them."""
+
+    sides: dict[str, MemoryHelpdesk]
+    house: House
+    http: httpx.AsyncClient
+
+    async def linked(self, number: int = 1, **details: Any) -> tuple[str, str]:
+        """A customer known at both sides, and to us as one person; their ids there."""
+        ids = (f"crm-{number}", f"shop-{number}")
+        proof = {"email": f"mei{number}@example.com", "verified": ["email"]}
+        for side, customer in zip(SIDES, ids, strict=True):
+            self.sides[side].state.welcome(customer, **{"name": "Mei", **proof, **details})
+        await self.settled()
+        return ids
+
+    def customer(self, side: str, number: int = 1) -> Customer:
+        """A linked customer as one side has them."""
+        return self.sides[side].state.customer(f"{side}-{number}")
+
+    def edit(self, side: str, number: int = 1, **attributes: Any) -> None:
+        """A person at one side changes attributes; `None` takes one away."""
+        customer = self.customer(side, number)
+        merged = {**customer.attributes, **attributes}
+        kept = {name: value for name, value in merged.items() if value is not None}
+        self.sides[side].state.change_customer(customer, by="agent", attributes=kept)
+
+    def writes(self, side: str) -> int:
+        """How many requests that change customers a side has seen."""
+        return sum(entry.method == "PATCH" for entry in self.sides[side].requests)
+
+    async def rows(self, query: str, **values: Any) -> list[Any]:
+        """What the database holds."""
+        async with self.house.engine.connect() as connection:
+            return list((await connection.execute(text(query), values)).all())
+
+    async def settled(self, within: float = 20.0) -> None:
+        """Wait until nothing is under way: no webhook, no event, no command."""
+        quiet = 0
+
+        async def idle() -> bool:
+            nonlocal quiet
+            for helpdesk in self.sides.values():
+                await helpdesk.drain()
+            (row,) = await self.rows(
+                "SELECT (SELECT count(*) FROM inbox WHERE state = 'pending')"
+                " + (SELECT count(*) FROM command WHERE state IN ('waiting', 'in_flight')) AS n"
+            )
+            quiet = quiet + 1 if row.n == 0 else 0
+            return quiet > 2
+
+        await eventually(idle, what="nothing is under way", within=within)
+
+
+@asynccontextmanager
+async def mirroring(database_url: str, directory: Path, **more: Any) -> AsyncIterator[Mirrored]:
+    """Two helpdesks and a gateway with its worker, over real HTTP."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    async with AsyncExitStack() as stack:
+        sides, connections = {}, {}
+        for side in SIDES:
+            own_port = free_port()
+            sides[side] = MemoryHelpdesk(
+                token=TOKEN, webhook_url=f"{url}/hooks/{side}", webhook_secret=SECRET
+            )
+            sides[side].subscribe(f"{url}/hooks/{side}", SECRET, attempts=6, backoff=0.05)
+            address = await stack.enter_async_context(serving(sides[side], own_port))
+            connections[side] = {
+                "adapter": "memory",
+                "ai": False,
+                "settings": {"base_url": address, "token": TOKEN, "webhook_secret": SECRET},
+            }
+        usual: dict[str, Any] = {"fields": {"customer": FIELDS}, "delivery": {"first_retry": 0.05}}
+        settings = Settings(
+            database_url=database_url,
+            data_dir=directory,
+            public_url=url,
+            connections=connections,
+            **usual | more,
+        )
+        app = create_app(settings, with_worker=True)
+        await stack.enter_async_context(serving(app, port))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
+        yield Mirrored(sides=sides, house=app.state.house, http=http)
+
+
+@pytest.fixture
+async def mirrored(database_url: str, tmp_path: Path) -> AsyncIterator[Mirrored]:
+    """Two helpdesks, mirrored through one gateway."""
+    async with mirroring(database_url, tmp_path) as found:
+        yield found
+        await asyncio.sleep(0)
