@@ -300,8 +300,12 @@ class PullKind(StrEnum):
 
 
 class Page(Struct, frozen=True, kw_only=True):
-    """One page, oldest first. `cursor` is stored with the page; `last` says that nothing follows it now."""
+    """One page, oldest first. `cursor` is stored with the page; `last` says that nothing follows it now.
+
+    `total` is how many there are in all, where the vendor says.
+    """
 
     changes: tuple[Change, ...]
     cursor: str | None
     last: bool
+    total: int | None = None

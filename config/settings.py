@@ -49,6 +49,8 @@ class ConnectionSettings(_Frozen):
     """The vendor's account, if not its own: connections that name the same one share its limits."""
     limits: dict[str, LimitSettings] = Field(default_factory=dict)
     """Limits that are to be kept instead of those that the adapter declares, by name."""
+    poll: timedelta | None = None
+    """How often to ask it what webhooks may have lost; never, unless given."""
     settings: dict[str, Any] = Field(default_factory=dict, repr=False)
     """What the adapter asks for: see its README. Secrets as `${NAME}`."""
 
@@ -161,6 +163,23 @@ class StorageSettings(_Frozen):
     """How long the bodies of events are kept, such as `30d`; those that are waiting or parked stay longer."""
 
 
+class PullSettings(_Frozen):
+    """How records are fetched: backfill, polling, reconciliation."""
+
+    backlog: int = Field(default=1000, ge=1)
+    """At most about so many fetched events wait to be worked; then fetching waits for the workers."""
+    live_for: timedelta = timedelta(minutes=10)
+    """What polling finds acts like a webhook if it happened so recently; what is older is history."""
+    overlap: timedelta = timedelta(minutes=5)
+    """Each poll reads again what changed so long before the last one ended."""
+    attempts: int = Field(default=10, ge=1)
+    """A page that failed so often in a row ends the run; the next one goes on there."""
+    first_retry: timedelta = timedelta(seconds=1)
+    """The pause before the second try at a page; later ones double it, up to a minute."""
+    reconcile_every: timedelta = timedelta(days=1)
+    """How often a connection that was backfilled is compared with what we hold."""
+
+
 class Settings(BaseSettings):
     """Everything a process needs to know."""
 
@@ -212,6 +231,8 @@ class Settings(BaseSettings):
     """When a vendor that fails is left alone."""
     lanes: LaneSettings = LaneSettings()
     """How accepted events are worked."""
+    pull: PullSettings = PullSettings()
+    """How records are fetched: backfill, polling, reconciliation."""
     storage: StorageSettings = StorageSettings()
     """How long what is stored is kept."""
 

@@ -10,7 +10,19 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.errors import AdapterError
 from config.settings import ConfigError
-from gateway.commands import customers, database, demo, desk, export, keys, knowledge, parked, rules, serving
+from gateway.commands import (
+    customers,
+    database,
+    demo,
+    desk,
+    export,
+    keys,
+    knowledge,
+    parked,
+    pulling,
+    rules,
+    serving,
+)
 from gateway.commands.common import err
 from gateway.export.manifest import ExportRefusedError
 from gateway.migrate import SchemaMismatchError
@@ -24,6 +36,8 @@ app = typer.Typer(
 app.command()(serving.serve)
 app.command()(serving.worker)
 app.command()(demo.demo)
+app.command()(pulling.backfill)
+app.command()(pulling.reconcile)
 app.add_typer(customers.app, name="customers")
 app.add_typer(database.app, name="db")
 app.add_typer(desk.app, name="desk")

@@ -25,6 +25,7 @@ from gateway.limits.limits import Limits
 from gateway.limits.transport import open_limits
 from gateway.metrics import Metrics
 from gateway.migrate import require_current
+from gateway.pull_jobs import pull_jobs
 from gateway.scene import Policies
 from gateway.wakeups import WAKE_KNOWLEDGE
 from gateway.worker import Worker
@@ -83,6 +84,9 @@ class House:
         look = partial(look_at_waiting, self.engine, self.clock, self.policies.measures.silence_after)
         age = partial(storage.age_payloads, self.engine, self.settings.storage.keep_payloads)
         voices = partial(look_at_voices, self.engine, self.clock, self.settings.voice)
+        pulling = pull_jobs(
+            engine=self.engine, settings=self.settings, adapters=self.adapters, clock=self.clock
+        )
         return Worker(
             engine=self.engine,
             lanes=self.lane_worker(),
@@ -94,6 +98,7 @@ class House:
                     "waiting": (look, timedelta(seconds=1)),
                     "voices": (voices, timedelta(seconds=1)),
                     "payloads": (age, storage.EVERY),
+                    **pulling,
                 },
             ),
             clock=self.clock,

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, Text, text
+from sqlalchemy import BigInteger, DateTime, Identity, Index, Integer, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
@@ -47,6 +47,7 @@ class PullCursor(SQLModel, table=True):
     done: bool = Field(default=False)
     ends: list[Any] = Field(default_factory=list, sa_type=JSONB)
     version: str | None = Field(default=None, sa_type=Text, nullable=True)
+    met: int = Field(default=0, sa_type=Integer, sa_column_kwargs={"server_default": "0"})
     stored_at: datetime = _at()
 
 

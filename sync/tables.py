@@ -16,7 +16,6 @@ from sqlalchemy import (
     DateTime,
     Identity,
     Index,
-    LargeBinary,
     Sequence,
     SmallInteger,
     Text,
@@ -65,48 +64,6 @@ def _xid() -> Any:
     )
 
 
-class Inbox(SQLModel, table=True):
-    """An accepted raw event. The body lies in `payload`, so that moving through states stays cheap."""
-
-    __tablename__ = "inbox"
-    __table_args__ = (
-        Index("inbox_delivery", "connection", "key", unique=True),
-        Index("inbox_live", "lane", "ref", postgresql_where=text("state = 'pending' AND origin = 'live'")),
-        Index(
-            "inbox_history", "lane", "ref", postgresql_where=text("state = 'pending' AND origin <> 'live'")
-        ),
-        Index(
-            "inbox_parked",
-            text("COALESCE(done_at, received_at)"),
-            "ref",
-            postgresql_where=text("state IN ('parked', 'malformed')"),
-        ),
-    )
-
-    ref: int = _own_ref()
-    connection: str = _text()
-    key: str = _text()
-    lane: str = _text()
-    origin: str = _text(default="live", sa_column_kwargs={"server_default": "live"})
-    form: str = _text(default="vendor", sa_column_kwargs={"server_default": "vendor"})
-    state: str = _text(default="pending", sa_column_kwargs={"server_default": "pending"})
-    received_at: datetime = _at()
-    done_at: datetime | None = _at(default=None)
-    reason: str | None = _text(default=None, nullable=True)
-    detail: str | None = _text(default=None, nullable=True)
-
-
-class Payload(SQLModel, table=True):
-    """The body of an inbox row, kept apart so that it can age out: see `sync.store.payloads`."""
-
-    __tablename__ = "payload"
-    __table_args__ = ({"postgresql_partition_by": "RANGE (received_at)"},)
-
-    inbox_ref: int = _ref()
-    received_at: datetime = _at(primary_key=True)
-    body: bytes = Field(sa_type=LargeBinary)
-
-
 class Customer(SQLModel, table=True):
     """A person as one connection knows them; those with the same `main_ref` are one person."""
 
@@ -125,7 +82,6 @@ class Customer(SQLModel, table=True):
     """Of the main one: what the shared fields should be everywhere, and who wrote it."""
     vendor_updated_at: datetime | None = _at(default=None, nullable=True)
     created_at: datetime = _at()
-    deleted_at: datetime | None = _at(default=None, nullable=True)
     xid: Optional[str] = _xid()  # noqa: UP045 - SQLModel reads the runtime type
 
 
@@ -170,6 +126,7 @@ class IdentityRow(SQLModel, table=True):
     value: str = _text()
     normal: str | None = _text(default=None, nullable=True)
     verified: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    deleted_at: datetime | None = _at(default=None, nullable=True)
 
 
 class CustomerMerge(SQLModel, table=True):

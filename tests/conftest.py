@@ -19,6 +19,7 @@ pytest_plugins = [
     "support.chatwoot",
     "support.connected",
     "support.desk",
+    "support.pulling",
     "support.redis",
     "support.mirrored",
 ]

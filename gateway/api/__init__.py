@@ -5,7 +5,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
-from gateway.api import conversations, customers, desk, parked
+from gateway.api import conversations, customers, desk, parked, pulls
 from gateway.api.health import healthz, metrics, readyz
 
 HANDLERS: list[ControllerRouterHandler] = [
@@ -32,6 +32,9 @@ HANDLERS: list[ControllerRouterHandler] = [
     parked.replay_parked,
     parked.replay_many,
     parked.drop_parked,
+    pulls.list_backfills,
+    pulls.list_reconciliations,
+    pulls.get_reconciliation,
 ]
 
 

@@ -4,6 +4,7 @@ import gc
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,6 +48,19 @@ def settings_from(config: Path | None) -> Settings:
     settings = load_settings(config)
     configure_logging(settings.log_level, human=sys.stderr.isatty())
     return settings
+
+
+def moment(value: str) -> datetime:
+    """A date (in UTC) or a time with an offset."""
+    try:
+        parsed = datetime.fromisoformat(value)
+    except ValueError:
+        raise typer.BadParameter("not a time; write 2026-11-11 or 2026-11-11T20:00:00+08:00") from None
+    if len(value) == len("2026-11-11"):
+        return datetime.combine(date.fromisoformat(value), time(), UTC)
+    if parsed.tzinfo is None:
+        raise typer.BadParameter("a time without an offset; write 2026-11-11T20:00:00+08:00")
+    return parsed.astimezone(UTC)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +22,7 @@ from rich.text import Text
 
 from config.clock import utc_now
 from config.settings import Settings
-from gateway.commands.common import ConfigOption, err, open_database, out, run, settings_from
+from gateway.commands.common import ConfigOption, err, moment, open_database, out, run, settings_from
 from gateway.export.manifest import Run
 from gateway.export.running import Terms
 from gateway.export.running import export as export_log
@@ -59,19 +59,6 @@ class _Shown:
         self._progress.advance(self._tasks[table], rows)
 
 
-def _moment(value: str) -> datetime:
-    """A date (in UTC) or a time with an offset."""
-    try:
-        parsed = datetime.fromisoformat(value)
-    except ValueError:
-        raise typer.BadParameter("not a time; write 2026-11-11 or 2026-11-11T20:00:00+08:00") from None
-    if len(value) == len("2026-11-11"):
-        return datetime.combine(date.fromisoformat(value), time(), UTC)
-    if parsed.tzinfo is None:
-        raise typer.BadParameter("a time without an offset; write 2026-11-11T20:00:00+08:00")
-    return parsed.astimezone(UTC)
-
-
 @app.callback(invoke_without_command=True)
 def export(
     context: typer.Context,
@@ -81,7 +68,7 @@ def export(
     since: Annotated[
         datetime | None,
         typer.Option(
-            parser=_moment,
+            parser=moment,
             metavar="TIMESTAMP",
             help="First run only: leave out conversations that have been quiet since.",
         ),

@@ -5,8 +5,10 @@ from importlib import import_module
 from alembic import context
 from sqlmodel import SQLModel
 
-for tables in ("gateway.tables", "knowledge.tables", "rules.tables", "sync.tables", "sync.pull_tables"):
-    import_module(tables)
+for room in ("gateway", "knowledge", "rules", "sync"):
+    import_module(f"{room}.tables")
+for tables in ("inbox_tables", "pull_tables"):
+    import_module(f"sync.{tables}")
 
 context.configure(
     connection=context.config.attributes["connection"],

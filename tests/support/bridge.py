@@ -104,6 +104,12 @@ def overrides() -> dict[str, Any]:
 
 
 @pytest.fixture
+def free_helpdesk_port() -> int:
+    """Where the helpdesk will listen; for tests whose settings must name it."""
+    return free_port()
+
+
+@pytest.fixture
 def worker_inside() -> bool:
     """Whether the gateway works lanes itself; a test that brings its own workers says no."""
     return True
@@ -121,10 +127,15 @@ async def knowledge_url(database_url: str) -> str:
 
 @pytest.fixture
 async def bridge(
-    knowledge_url: str, tmp_path: Path, overrides: dict[str, Any], *, worker_inside: bool
+    knowledge_url: str,
+    tmp_path: Path,
+    overrides: dict[str, Any],
+    free_helpdesk_port: int,
+    *,
+    worker_inside: bool,
 ) -> AsyncIterator[Bridge]:
     """A bridge between the reference helpdesk and the house, all over real HTTP."""
-    helpdesk_port, port = free_port(), free_port()
+    helpdesk_port, port = free_helpdesk_port, free_port()
     url = f"http://127.0.0.1:{port}"
     helpdesk = MemoryHelpdesk(token=TOKEN, webhook_url=f"{url}/hooks/shop", webhook_secret=SECRET)
     usual: dict[str, Any] = {

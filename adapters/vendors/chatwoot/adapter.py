@@ -82,19 +82,21 @@ class Chatwoot(Adapter):
                 query = {"status": "all", "assignee_type": "all", "page": walk.page}
                 answer = await self.call("GET", f"{self._path}/conversations", params=query)
                 items, walk, last = walk.step(answer["data"]["payload"])
+                total = answer["data"].get("meta", {}).get("all_count")
                 changes: list[Change] = [self._conversation_pulled(raw) for raw in items]
             case PullKind.CUSTOMERS:
                 walk = Walk.at(cursor)
                 query = {"sort": "-last_activity_at", "page": walk.page}
                 answer = await self.call("GET", f"{self._path}/contacts", params=query)
                 items, walk, last = walk.step(answer["payload"])
+                total = answer.get("meta", {}).get("count")
                 changes = [
                     CustomerChanged(customer=mapping.customer(raw), occurred_at=mapping.seen_at(raw))
                     for raw in items
                 ]
             case _:
                 assert_never(kind)
-        return Page(changes=tuple(changes), cursor=walk.cursor(), last=last)
+        return Page(changes=tuple(changes), cursor=walk.cursor(), last=last, total=total)
 
     async def push(self, command: Command) -> Pushed:
         """Carry a command out."""

@@ -86,7 +86,7 @@ class Memory(Adapter):
         path = f"/api/conversations/{scope}/messages" if kind is PullKind.MESSAGES else f"/api/{kind}"
         page = await self.call("GET", path, params={"cursor": cursor or "0"})
         changes = tuple(_pulled(kind, raw) for raw in page["items"])
-        return Page(changes=changes, cursor=page["cursor"], last=page["last"])
+        return Page(changes=changes, cursor=page["cursor"], last=page["last"], total=page["total"])
 
     async def push(self, command: Command) -> Pushed:
         """Carry a command out."""

@@ -19,6 +19,7 @@ class Fault(StrEnum):
     RESET_AFTER = "reset_after"
     SLOW = "slow"
     LATE = "late"
+    SAME_CURSOR = "same_cursor"
     DUPLICATE = "duplicate"
     STALE = "stale"
     REORDER = "reorder"
@@ -35,7 +36,7 @@ class Misbehaviour(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     It strikes the next `times` matching requests or webhooks (`None`: all), each with `chance`.
     `method` and `path` (a part of it) narrow API requests, `event` narrows webhooks by type.
     `seconds` is how long a time-out lasts, by how much an answer (`slow`) or the deed itself (`late`) is
-    delayed, or how late a stale or reordered webhook comes.
+    delayed, or how late a stale or reordered webhook comes. With `same_cursor` a list never gets further.
     """
 
     fault: Fault

@@ -144,6 +144,14 @@ class MemoryHelpdesk:
         self.state.merge_customers(kept, self.state.customer(gone_id), by="agent")
         return kept
 
+    def delete_conversation(self, conversation_id: str) -> None:
+        """An administrator deletes a conversation: no webhook tells of it."""
+        self.state.delete_conversation(conversation_id)
+
+    def delete_customer(self, customer_id: str) -> None:
+        """An administrator deletes a customer with all their conversations: no webhook tells of it."""
+        self.state.delete_customer(customer_id)
+
     def set_clock(self, ahead: float) -> None:
         """Let the helpdesk's clock be `ahead` seconds ahead of the real time from now on (behind: < 0)."""
         self.clock_ahead = timedelta(seconds=ahead)
@@ -218,7 +226,7 @@ class MemoryHelpdesk:
         answer: Answer | None = None
         if misbehaviour is not None and fault is Fault.LATE:
             await asyncio.sleep(misbehaviour.seconds or _SLOW_SECONDS)
-        if fault in AFTER or fault in {None, Fault.SLOW, Fault.LATE}:
+        if fault in AFTER or fault in {None, Fault.SLOW, Fault.LATE, Fault.SAME_CURSOR}:
             answer = await self._authorized(request)
         if misbehaviour is not None:
             answer = await _spoil(misbehaviour, answer, receive)
@@ -271,14 +279,16 @@ async def _spoil(misbehaviour: Misbehaviour, answer: Answer | None, receive: Rec
             return 429, {"error": "slow down"}
         case Fault.TIME_OUT_BEFORE | Fault.TIME_OUT_AFTER:
             await _wait_for_hang_up(receive, misbehaviour.seconds or _TIME_OUT_SECONDS)
-            return None
         case Fault.SLOW:
+            # What comes late is what was true when it was asked.
+            answer = msgspec.to_builtins(answer)
             await asyncio.sleep(misbehaviour.seconds or _SLOW_SECONDS)
             return answer
+        case Fault.SAME_CURSOR if answer is not None:
+            return answer[0], {**answer[1], "cursor": "1", "last": False}
         case Fault.LATE:
             return answer
-        case _:
-            return None
+    return None
 
 
 async def _wait_for_hang_up(receive: Receive, seconds: float) -> None:

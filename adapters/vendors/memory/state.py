@@ -63,6 +63,19 @@ class State:
         """The messages of a conversation, oldest first."""
         return self._threads.get(self.conversation(conversation_id).id, [])
 
+    def delete_conversation(self, conversation_id: str) -> None:
+        """Forget a conversation."""
+        del self.conversations[self.conversation(conversation_id).id]
+        self._threads.pop(conversation_id, None)
+        self._current = {key: value for key, value in self._current.items() if value != conversation_id}
+
+    def delete_customer(self, customer_id: str) -> None:
+        """Forget a customer and their conversations."""
+        for conversation in list(self.conversations.values()):
+            if conversation.customer_id == customer_id:
+                self.delete_conversation(conversation.id)
+        del self.customers[self.customer(customer_id).id]
+
     def welcome(self, customer_id: str, **details: Any) -> Customer:
         """The customer of that id, made with these details at the first call."""
         known = self.customers.get(customer_id)

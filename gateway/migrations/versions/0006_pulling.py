@@ -23,7 +23,7 @@ def upgrade() -> None:
             ["lane", "ref"],
             postgresql_where=sa.text(f"state = 'pending' AND origin {origin}"),
         )
-    for table in ("conversation", "customer"):
+    for table in ("conversation", "identity"):
         op.add_column(table, sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True))
     op.create_table(
         "pull_run",
@@ -49,6 +49,7 @@ def upgrade() -> None:
         sa.Column("done", sa.Boolean(), nullable=False),
         sa.Column("ends", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("version", sa.Text(), nullable=True),
+        sa.Column("met", sa.Integer(), server_default="0", nullable=False),
         sa.Column("stored_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("run_ref", "kind", "scope"),
     )
@@ -82,7 +83,7 @@ def downgrade() -> None:
     """Take back."""
     for table in ("pull_difference", "pull_seen", "pull_cursor", "pull_run"):
         op.drop_table(table)
-    for table in ("conversation", "customer"):
+    for table in ("conversation", "identity"):
         op.drop_column(table, "deleted_at")
     op.drop_index("inbox_history", table_name="inbox")
     op.drop_index("inbox_live", table_name="inbox")
