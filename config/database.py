@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Text, and_, cast, literal
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.types import UserDefinedType
 
@@ -26,6 +27,26 @@ def written_between(xid: Any, start: int, end: int) -> ColumnElement[bool]:
 
 def _xid8(number: int) -> ColumnElement[str]:
     return cast(cast(literal(str(number)), Text), Xid8)
+
+
+_OF_THE_DATA = frozenset({"22", "23", "54"})
+
+
+def refuses_data(error: DBAPIError) -> bool:
+    """Whether the database refused what it was given, and would again; or else failed by itself.
+
+    Data exceptions, violated constraints and exceeded limits, by the classes of SQLSTATE (PostgreSQL,
+    appendix A); or a value that the driver could not even encode.
+    """
+    code = getattr(error.orig, "sqlstate", None)
+    if code is None:
+        return isinstance(getattr(error.orig, "__cause__", None), ValueError)
+    return code[:2] in _OF_THE_DATA
+
+
+def storable(told: str | None) -> str | None:
+    """What somebody else said went wrong, as a text column takes it: without NUL."""
+    return told and told.replace("\0", "")
 
 
 def _encode(value: Any) -> str:

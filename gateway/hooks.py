@@ -74,6 +74,7 @@ class Hooks:
         try:
             webhook = await self._read(scope, receive)
             receipt = adapter.verify(webhook, now=self._clock())
+            _require_storable(receipt.deliveries)
         except TooLarge:
             self._metrics.count_webhook(name, "too_large")
             await _problem(send, 413, f"the body is larger than {self._body_limit} bytes")
@@ -183,6 +184,13 @@ class Hooks:
     async def _write(self, events: list[RawEvent]) -> list[bool]:
         async with self._engine.connect() as connection:
             return await inbox.accept(connection, events)
+
+
+def _require_storable(deliveries: tuple[Delivery, ...]) -> None:
+    """No text column takes a NUL: one would fail the commit of everybody who waits for it."""
+    for delivery in deliveries:
+        if "\0" in delivery.key or "\0" in delivery.lane:
+            raise Malformed("an id in the body holds a NUL character")
 
 
 def _length(headers: Mapping[str, str]) -> int:

@@ -16,6 +16,7 @@ from adapters import model
 from adapters.contract import Adapter
 from adapters.model import AnswerPrepared, DeskActed, MessagePosted
 from config.clock import Clock
+from config.database import refuses_data
 from config.settings import Settings
 from gateway import acts, package
 from gateway.fieldwork import rules_of, updates
@@ -93,9 +94,11 @@ class LaneWorker:
     async def _work(self) -> Worked:
         try:
             return await self._batch()
-        except (DBAPIError, PeopleMovedError):
+        except PeopleMovedError:
             raise
-        except Exception:  # noqa: BLE001 - find the event that did it, and let the others pass
+        except Exception as error:  # find the event that did it, and let the others pass
+            if isinstance(error, DBAPIError) and not refuses_data(error):
+                raise
             log.warning("batch_failed", error=traceback.format_exc(limit=-3))
         return await self._one_by_one()
 
@@ -152,7 +155,7 @@ class LaneWorker:
         except PeopleMovedError:
             raise
         except DBAPIError as error:
-            if error.connection_invalidated:
+            if not refuses_data(error):
                 raise
             return await self._set_aside(connection, event, "database_error")
         except Exception:  # noqa: BLE001 - whatever it is, it must not hold up the lane

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 
 from adapters.model import Origin
+from config.database import storable
 
 WAKE_LANES = "deskbridge_inbox"
 EVENTS_PER_LANE = 32
@@ -204,7 +205,7 @@ async def finish(connection: AsyncConnection, refs: Sequence[int], *, now: datet
 
 async def park(connection: AsyncConnection, ref: int, *, reason: str, detail: str, now: datetime) -> None:
     """Set one event aside for a person."""
-    await connection.execute(_PARK, {"ref": ref, "reason": reason, "detail": detail, "now": now})
+    await connection.execute(_PARK, {"ref": ref, "reason": reason, "detail": storable(detail), "now": now})
 
 
 async def oldest_pending(connection: AsyncConnection) -> datetime | None:

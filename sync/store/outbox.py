@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 
+from config.database import storable
 from sync.delivery import Outcome, Verdict
 from sync.tables import AttemptRow, Message, worker_number
 
@@ -181,7 +182,7 @@ async def settle(connection: AsyncConnection, finished: Sequence[Finished]) -> N
                 "unknown": item.verdict.outcome_unknown,
                 "uncounted": 0 if item.verdict.counts else 1,
                 "remote": item.remote_id,
-                "reason": item.verdict.reason,
+                "reason": storable(item.verdict.reason),
                 "outcome": item.verdict.outcome.value,
                 "now": item.ended_at,
             }
@@ -199,7 +200,7 @@ def _attempt(item: Finished) -> dict[str, Any]:
         "number": item.claimed.attempts,
         "outcome": item.verdict.outcome.value,
         "status": item.status,
-        "detail": item.detail[:2000],
+        "detail": storable(item.detail[:2000]),
         "started_at": item.started_at,
         "ended_at": item.ended_at,
     }

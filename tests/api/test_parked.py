@@ -1,5 +1,6 @@
 """What was parked, through the API: looked at, tried out, replayed, dropped."""
 
+from functools import partial
 from typing import Any
 
 import httpx
@@ -312,3 +313,21 @@ async def test_a_made_up_cursor_or_filter_is_refused(api: httpx.AsyncClient) -> 
         assert (await api.get("/v1/parked", params=query)).status_code == 400, query
     assert (await api.post("/v1/parked/replay", json={"as": "backfill"})).status_code == 400
     assert (await api.post("/v1/parked/replay", json={"cursor": "x"})).status_code == 400
+
+
+async def test_what_the_database_refuses_is_parked_without_quoting_the_customer(
+    bridge: Bridge, api: httpx.AsyncClient
+) -> None:
+    """A character that no text column takes holds up nobody; no error tells what was said."""
+    said = bridge.helpdesk.customer_says("cus_1", "my secret wish\x00 is a refund")
+    other = bridge.helpdesk.customer_says("cus_2", "How long does delivery take?")
+    for conversation in (other.conversation_id, said.conversation_id):
+        await eventually(partial(bridge.replies, conversation), what="an answer")
+        bridge.helpdesk.customer_says("cus_1", "How long does delivery take?")
+    await bridge.settled()
+    (item,) = await listed(api)
+    assert item["reason"] == "database_error"
+    assert "secret wish" not in item["detail"]
+    rehearsal = (await act(api, item["id"], "replay", dry_run=True))["rehearsal"]
+    assert rehearsal["would"].startswith("be parked again: the database refuses it")
+    assert "secret wish" not in rehearsal["would"]

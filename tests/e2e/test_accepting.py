@@ -132,6 +132,13 @@ async def test_an_unreadable_body_is_counted_and_kept(bridge: Bridge) -> None:
     assert 'deskbridge_webhooks_total{connection="shop",outcome="malformed"} 2.0' in metrics
 
 
+async def test_an_id_that_no_column_takes_is_malformed_and_fails_nobody_else(bridge: Bridge) -> None:
+    """A NUL in a key or lane: refused by itself; what came at the same moment is accepted."""
+    nul = BODY.replace(b"evt_1", b"evt_\\u0000")
+    answers = await asyncio.gather(*(post(bridge, body, signed(body)) for body in (nul, BODY)))
+    assert [answer.status_code for answer in answers] == [400, 202]
+
+
 @pytest.fixture
 def own_postgres(tmp_path: Path) -> EmbeddedPostgres:
     """A server that the test may stop; its directory is open to the user that it runs as."""
