@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.errors import AdapterError
 from config.settings import ConfigError
 from gateway.commands import (
+    conflicts,
     customers,
     database,
     demo,
@@ -40,6 +41,7 @@ app.command()(pulling.backfill)
 app.command()(pulling.reconcile)
 app.add_typer(customers.app, name="customers")
 app.add_typer(database.app, name="db")
+app.add_typer(conflicts.app, name="conflicts")
 app.add_typer(desk.app, name="desk")
 app.add_typer(export.app, name="export")
 app.add_typer(keys.app, name="keys")

@@ -1,6 +1,7 @@
 """Writing shared fields: which records are behind, and bringing one up to date."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -83,6 +84,7 @@ class FieldWriter:
         new_key: Callable[[], str],
     ) -> None:
         self._engine = engine
+        self._settings = settings
         self._rules = rules_of(settings, adapters)
         self._link_rules = link_rules(settings.identity)
         self._clock = clock
@@ -156,14 +158,36 @@ class FieldWriter:
         self, connection: AsyncConnection, customer: CustomerState, *, without: CustomerState | None
     ) -> None:
         """Write what has changed, and have whoever is behind now written to in turn, `without` this one."""
-        everyone = customer.everyone
-        await customers.save(connection, everyone, People(self._link_rules))
-        await conflicts.save(connection, everyone)
-        others = [each for each in fields.behind(customer, self._rules) if each is not without]
-        if others:
-            refs = await threads.next_refs(connection)
-            wanted = _updates(others, refs, self._new_key, None)
-            await field_updates.ask(connection, wanted, priority=Priority.FIELDS, now=self._clock())
+        await save_shared(
+            connection,
+            customer,
+            self._settings,
+            self._rules,
+            new_key=self._new_key,
+            now=self._clock(),
+            without=without,
+        )
+
+
+async def save_shared(
+    connection: AsyncConnection,
+    customer: CustomerState,
+    settings: Settings,
+    rules: FieldRules,
+    *,
+    new_key: Callable[[], str],
+    now: datetime,
+    without: CustomerState | None = None,
+) -> None:
+    """Store a held person, and have the records that are behind written to, `without` one of them."""
+    everyone = customer.everyone
+    await customers.save(connection, everyone, People(link_rules(settings.identity)))
+    await conflicts.save(connection, everyone)
+    others = [each for each in fields.behind(customer, rules) if each is not without]
+    if others:
+        refs = await threads.next_refs(connection)
+        wanted = _updates(others, refs, new_key, None)
+        await field_updates.ask(connection, wanted, priority=Priority.FIELDS, now=now)
 
 
 async def _read(adapter: Adapter, record_id: str) -> CustomerRecord:

@@ -82,6 +82,11 @@ class Metrics:
             "deskbridge_oldest_event_seconds", "Age of the longest-waiting event", registry=one
         )
 
+        self.open_conflicts = Gauge(
+            "deskbridge_open_conflicts",
+            "Conflicts over shared fields that wait for a person; the same from every process",
+            registry=one,
+        )
         self.parked = Gauge(
             "deskbridge_parked",
             "Events and commands that are parked, by reason; the same from every process",

@@ -24,10 +24,9 @@ from rules import turns
 from rules.engine import decide
 from rules.turns import History
 from sync import fields, lease, mirror
-from sync.identity import State
 from sync.lease import Holder, first_lease
 from sync.mirror import Meaning, Seen
-from sync.people import Cause, Merge, new_customer
+from sync.people import Cause, new_customer
 from sync.thread import ConversationState, CustomerState, LeaseMove, MessageState, Thread
 
 
@@ -70,9 +69,8 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
             kept = _customer(stage, home, change, change.customer, occasion)
             gone = stage.customers.get((home, change.gone_id))
             if gone is not None:
-                before = len(stage.people.merges)
                 stage.people.vendor_merged(kept, gone, Cause(at=stage.now, event_ref=occasion.event_ref))
-                _share(stage, kept, change, occasion, merges=stage.people.merges[before:])
+                _share(stage, kept, change, occasion)
         case AnswerPrepared() | DeskActed() | Tick() | BotSilence() if not occasion.live:
             pass  # what we told ourselves is there to act on, and history never acts
         case AnswerPrepared():
@@ -144,16 +142,13 @@ def _customer(
         stage.customers[home, record.id] = customer
         stage.people.add(customer)
     mirror.apply_customer(customer, record, connection=home, rules=stage.people.rules)
-    before = len(stage.people.merges)
     if customer.identities:
         stage.people.link(customer, Cause(at=stage.now, event_ref=occasion.event_ref))
-    _share(stage, customer, change, occasion, merges=stage.people.merges[before:])
+    _share(stage, customer, change, occasion)
     return customer
 
 
-def _share(
-    stage: Stage, customer: CustomerState, change: _CustomerTold, occasion: Occasion, *, merges: list[Merge]
-) -> None:
+def _share(stage: Stage, customer: CustomerState, change: _CustomerTold, occasion: Occasion) -> None:
     """Merge the shared fields of what is new; who isn't held has nothing new."""
     if not (customer.held or customer.is_new):
         return
@@ -163,9 +158,6 @@ def _share(
         new_ref=stage.refs.next,
         by=change.by if isinstance(change, CustomerChanged) else "",
     )
-    for merge in merges:
-        if merge.state is State.MERGED:
-            fields.unite(customer, merge.moved, stage.field_rules, news)
     fields.hear(customer, stage.field_rules, news)
     if occasion.live:
         stage.told[customer.ref] = (customer, occasion.event_ref)

@@ -25,9 +25,11 @@ class Restore(Struct, frozen=True, kw_only=True):
 class Copy(Struct, kw_only=True, omit_defaults=True):
     """One field of one record.
 
-    `held` is what both sides last agreed that it holds: the base of every merge.
+    `held` is what both sides last agreed that it holds, the base of every merge; both sides being the
+    record and the person whose main customer is `main`.
     """
 
+    main: int
     held: Any = UNSET
     sent: list[Any] = field(default_factory=list)
     """What we began to write and haven't seen confirmed."""

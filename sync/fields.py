@@ -5,7 +5,7 @@ main one; of each record we know what was last agreed. A record is behind where 
 written to until they don't.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -105,33 +105,44 @@ def value_of(customer: CustomerState, name: str, rule: Rule) -> Any:
 
 
 def hear(customer: CustomerState, rules: FieldRules, news: News) -> None:
-    """Merge what a record is known to hold now, which may be nothing new; the caller holds the person."""
+    """Merge what a record is known to hold now, which may be nothing new; the caller holds the person.
+
+    Records that have come to this person, or left another, since they were last heard are merged with it.
+    """
     if not rules.listed:
         return
+    for each in sorted(customer.everyone, key=lambda one: one.ref != one.main_ref):
+        if each is customer or not _belongs(each):
+            _hear_one(each, rules, news if each is customer else msgspec.structs.replace(news, by=""))
+    _reconsider(customer, news.now)
+
+
+def _belongs(customer: CustomerState) -> bool:
+    """Whether what was agreed about this record was agreed with the person it counts as now."""
+    return bool(customer.shared) and all(copy.main == customer.main_ref for copy in customer.shared.values())
+
+
+def _hear_one(customer: CustomerState, rules: FieldRules, news: News) -> None:
     connection, record = address_of(customer)
+    if customer.shared and not _belongs(customer):
+        for copy in customer.shared.values():
+            _close(customer, copy, news.now)
+        customer.shared, customer.dirty = {}, True
+    if customer.golden and customer.ref != customer.main_ref:
+        customer.golden, customer.dirty = {}, True
     at = customer.vendor_updated_at or news.at
     stamp = Stamp(connection=connection, record=record, at=at, revision=customer.revision, by=news.by)
     for name, rule in rules.listed.items():
         if takes_part(rule, connection):
             _merge(customer, name, rule, Version(value_of(customer, name, rule), stamp), news)
-    _reconsider(customer, news.now)
 
 
-def unite(customer: CustomerState, moved: Iterable[int], rules: FieldRules, news: News) -> None:
-    """Begin anew with the records that have just `moved` to this person: nothing was agreed with them."""
-    newcomers = set(moved)
-    for each in customer.everyone:
-        if each.ref in newcomers:
-            for copy in each.shared.values():
-                _close(each, copy, news.now)
-            each.golden, each.shared, each.dirty = {}, {}, True
-    anyones = msgspec.structs.replace(news, by="")
-    for each in sorted(customer.everyone, key=lambda one: one.ref in newcomers):
-        hear(each, rules, anyones)
+def _copy(customer: CustomerState, name: str) -> Copy:
+    return customer.shared.get(name) or Copy(main=customer.main_ref)
 
 
 def _merge(customer: CustomerState, name: str, rule: Rule, theirs: Version, news: News) -> None:
-    copy = customer.shared.get(name) or Copy()
+    copy = _copy(customer, name)
     if _is_from_before_our_write(customer, copy, theirs, news) or _is_being_undone(copy, theirs):
         return
     _recognise(customer, copy, theirs.value)
@@ -250,7 +261,7 @@ def to_write(customer: CustomerState, rules: FieldRules) -> dict[str, Any]:
     if connection not in rules.writable:
         return wanted
     for name in rules.written_to(connection):
-        copy, version = customer.shared.get(name) or Copy(), golden(customer, name)
+        copy, version = _copy(customer, name), golden(customer, name)
         if copy.restore is not None:
             wanted[name] = copy.restore.value
         elif version.stamp is None or is_disputed(customer, name):
@@ -269,7 +280,7 @@ def begin(customer: CustomerState, rules: FieldRules) -> dict[str, Any]:
     """What to write now, noted down first: it may be heard of before the write is known to have worked."""
     wanted = to_write(customer, rules)
     for name, value in wanted.items():
-        copy = customer.shared.setdefault(name, Copy())
+        copy = customer.shared.setdefault(name, _copy(customer, name))
         if not any(same(sent, value) for sent in copy.sent):
             copy.sent.append(value)
             customer.dirty = True
@@ -282,7 +293,7 @@ def confirm(
     """The write has worked: this is what they hold, unless we have heard of a newer `revision` since."""
     overtaken = revision is not None and customer.revision is not None and revision < customer.revision
     for name, value in written.items():
-        copy = customer.shared.setdefault(name, Copy())
+        copy = customer.shared.setdefault(name, _copy(customer, name))
         copy.sent, copy.restore = [], None
         if not overtaken:
             _mirror(customer, name, value)

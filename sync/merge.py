@@ -96,17 +96,18 @@ def same(one: Any, other: Any) -> bool:
 def decide(rule: Rule, *, base: Any, ours: Version, theirs: Version) -> Decision:
     """What a field should hold, given canonical values; `base` is `UNSET` if nothing was ever agreed."""
     one_way = rule.direction is not Direction.BOTH and rule.owner is not None
-    if theirs.value is None is ours.value:
-        return Merged(theirs if one_way and _is_owners(rule, theirs) else ours)
-    if one_way and not _is_owners(rule, theirs):
+    nothing = theirs.value is None is ours.value
+    if (one_way and not _is_owners(rule, theirs)) or (nothing and not one_way):
         return Merged(ours)
-    if rule.merge is Merge.APPEND and ours.stamp is not None:
-        return _append(base, ours, theirs)
-    if ours.stamp is None or _is_unedited(base, ours):
+    if ours.stamp is None:
         return Merged(theirs)
+    if rule.merge is Merge.APPEND:
+        return _append(base, ours, theirs)
     if _is_unedited(base, theirs) or same(ours.value, theirs.value):
         return Merged(ours)
-    return Merged(theirs) if rule.direction is Direction.IN else _both_edited(rule, base, ours, theirs)
+    if _is_unedited(base, ours) or rule.direction is Direction.IN:
+        return Merged(theirs)
+    return _both_edited(rule, base, ours, theirs)
 
 
 def _is_unedited(base: Any, version: Version) -> bool:

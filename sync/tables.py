@@ -11,7 +11,6 @@ from typing import Any, Optional
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    Column,
     Computed,
     DateTime,
     Identity,
@@ -83,28 +82,6 @@ class Customer(SQLModel, table=True):
     vendor_updated_at: datetime | None = _at(default=None, nullable=True)
     created_at: datetime = _at()
     xid: Optional[str] = _xid()  # noqa: UP045 - SQLModel reads the runtime type
-
-
-class ConflictRow(SQLModel, table=True):
-    """Two edits of a field between which no rule decides; a row stays when it is resolved."""
-
-    __tablename__ = "conflict"
-    __table_args__ = (
-        Index("conflict_open", "ref", postgresql_where=text("resolved_at IS NULL")),
-        Index("conflict_customer", "customer_ref"),
-    )
-
-    ref: int = _ref()
-    customer_ref: int = _link()
-    field: str = _text()
-    base: Any = Field(default=None, sa_column=Column(JSONB, nullable=True))
-    ours: dict[str, Any] = _json()
-    theirs: dict[str, Any] = _json()
-    opened_at: datetime = _at()
-    resolved_at: datetime | None = _at(default=None, nullable=True)
-    resolved_by: str | None = _text(default=None, nullable=True)
-    choice: str | None = _text(default=None, nullable=True)
-    previous: dict[str, Any] | None = _json(default=None, nullable=True)
 
 
 class IdentityRow(SQLModel, table=True):

@@ -5,13 +5,17 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
-from gateway.api import conversations, customers, desk, parked, pulls
+from gateway.api import conflicts, conversations, customers, desk, parked, pulls
 from gateway.api.health import healthz, metrics, readyz
 
 HANDLERS: list[ControllerRouterHandler] = [
     healthz,
     readyz,
     metrics,
+    conflicts.list_conflicts,
+    conflicts.get_conflict,
+    conflicts.resolve,
+    conflicts.undo,
     conversations.list_conversations,
     conversations.get_conversation,
     conversations.get_timeline,

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.api.problems import problem
 from gateway.house import House
-from sync.store import parking
+from sync.store import conflicts, parking
 from sync.store.inbox import oldest_pending
 
 
@@ -38,6 +38,7 @@ async def metrics(house: NamedDependency[House]) -> Response[bytes]:
     async with house.engine.connect() as connection:
         oldest = await oldest_pending(connection)
         house.metrics.set_parked(await parking.counts(connection), house.clock())
+        house.metrics.open_conflicts.set(await conflicts.count_open(connection))
     age = (house.clock() - oldest).total_seconds() if oldest else 0.0
     house.metrics.oldest_event.set(max(0.0, age))
     await house.limits.report()

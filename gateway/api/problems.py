@@ -10,8 +10,10 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 from msgspec import Meta, Struct
 
+from gateway.conflicts import UnknownConflictError
 from gateway.desk_actions import RefusedError, UnknownHandOffError
 from gateway.parking.deeds import RefusedReplayError, UnknownParkedError
+from sync.resolving import RefusedConflictError
 from sync.store.merging import RefusedMergeError, UnknownCustomerError
 
 log = structlog.get_logger()
@@ -87,6 +89,8 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     HTTPException: from_http_exception,
     RefusedError: from_refusal,
     UnknownHandOffError: from_unknown,
+    RefusedConflictError: from_refusal,
+    UnknownConflictError: from_unknown,
     RefusedMergeError: from_refusal,
     UnknownCustomerError: from_unknown,
     RefusedReplayError: from_refusal,

@@ -1,16 +1,19 @@
 """Conflicts over shared fields: opened and closed by what is heard, resolved and undone by people."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, insert, update
+from msgspec import Struct
+from sqlalchemy import bindparam, insert, text, update
+from sqlalchemy.dialects.postgresql import BIGINT
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
+from sync.conflict_tables import ConflictRow
 from sync.copies import Closed, Moved, Opened
 from sync.merge import Version
-from sync.tables import ConflictRow
 from sync.thread import CustomerState
 
 _of = col(ConflictRow.ref) == bindparam("of")
@@ -50,3 +53,114 @@ def _opened_row(change: Opened) -> dict[str, Any]:
 
 def _json(version: Version) -> Any:
     return msgspec.to_builtins(version)
+
+
+class ShownVersion(Struct, frozen=True, kw_only=True):
+    """One side's value: whose, where and when it was written; `by` where the connection says."""
+
+    value: Any
+    connection: str | None = None
+    record: str | None = None
+    at: datetime | None = None
+    by: str = ""
+
+
+class FieldConflict(Struct, frozen=True, kw_only=True):
+    """Two edits of a shared field between which no rule decides.
+
+    `connection` and `record` are where `theirs` is held; `base` is what both edits started from.
+    """
+
+    ref: int
+    customer_ref: int
+    customer_name: str
+    connection: str
+    record: str
+    field: str
+    base: Any
+    ours: ShownVersion
+    theirs: ShownVersion
+    opened_at: datetime
+    resolved_at: datetime | None
+    resolved_by: str | None
+    choice: str | None
+
+
+class StoredConflict(Struct, frozen=True, kw_only=True):
+    """A conflict as it is undone from."""
+
+    customer_ref: int
+    field: str
+    base: Any
+    theirs: Version
+    resolved_at: datetime | None
+    previous: Any
+
+
+_SHOWN = """
+SELECT f.*, c.name AS customer_name, i.connection, i.value AS record
+FROM conflict f JOIN customer c ON c.ref = f.customer_ref
+JOIN identity i ON i.customer_ref = f.customer_ref AND i.kind = 'vendor'
+"""
+_LIST = text(f"""
+{_SHOWN}
+WHERE (:state = 'all' OR (f.resolved_at IS NULL) = (:state = 'open'))
+  AND (CAST(:before AS bigint) IS NULL OR f.ref < :before)
+ORDER BY f.ref DESC LIMIT :most
+""").bindparams(bindparam("before", type_=BIGINT))
+_ONE = text(f"{_SHOWN} WHERE f.ref = :ref")
+_RESOLVED = (
+    update(ConflictRow)
+    .where(_of)
+    .values(
+        resolved_at=bindparam("at"),
+        resolved_by=bindparam("by"),
+        choice=bindparam("chosen"),
+        previous=bindparam("before"),
+    )
+)
+
+
+async def conflicts(
+    connection: AsyncConnection, *, state: str, before: int | None, most: int
+) -> list[FieldConflict]:
+    """Conflicts that are `open`, `resolved`, or `all`; the latest first."""
+    rows = await connection.execute(_LIST, {"state": state, "before": before, "most": most})
+    return [_shown(row) for row in rows.mappings()]
+
+
+async def conflict(connection: AsyncConnection, ref: int) -> FieldConflict | None:
+    """One conflict."""
+    row = (await connection.execute(_ONE, {"ref": ref})).mappings().first()
+    return None if row is None else _shown(row)
+
+
+def _shown(row: Any) -> FieldConflict:
+    sides = {name: {"value": row[name]["value"], **(row[name]["stamp"] or {})} for name in ("ours", "theirs")}
+    return msgspec.convert({**row, **sides}, FieldConflict)
+
+
+async def stored(connection: AsyncConnection, ref: int) -> StoredConflict | None:
+    """A conflict as it lies in the table, its row locked."""
+    found = await connection.execute(text("SELECT * FROM conflict WHERE ref = :ref FOR UPDATE"), {"ref": ref})
+    row = found.mappings().first()
+    return None if row is None else msgspec.convert(dict(row), StoredConflict)
+
+
+async def mark_resolved(
+    connection: AsyncConnection, ref: int, *, by: str, chosen: str, previous: Any, at: datetime
+) -> None:
+    """Remember who resolved a conflict, how, and what was before."""
+    values = {"of": ref, "by": by, "chosen": chosen, "at": at, "before": msgspec.to_builtins(previous)}
+    await connection.execute(_RESOLVED, values)
+
+
+async def mark_open(connection: AsyncConnection, ref: int) -> None:
+    """A resolution was undone."""
+    values = {"of": ref, "by": None, "chosen": None, "at": None, "before": None}
+    await connection.execute(_RESOLVED, values)
+
+
+async def count_open(connection: AsyncConnection) -> int:
+    """How many wait for a person."""
+    return await connection.scalar(text("SELECT count(*) FROM conflict WHERE resolved_at IS NULL")) or 0

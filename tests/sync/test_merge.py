@@ -193,6 +193,15 @@ def test_only_the_owners_edits_go_out() -> None:
     assert value(decide(rule, base="a", ours=crm("a"), theirs=crm("b"))) == "b"
 
 
+@given(edits())
+def test_hearing_of_what_we_hold_doesnt_change_its_author(edit: tuple[Rule, Any, Version, Version]) -> None:
+    """An echo is nobody's edit: whoever wrote the value stays its author."""
+    rule, base, ours, theirs = edit
+    echo = Version(ours.value, theirs.stamp)
+    for agreed in (base, ours.value):
+        assert decide(rule, base=agreed, ours=ours, theirs=echo) == Merged(ours)
+
+
 def test_truth_is_not_the_number_one() -> None:
     """JSON tells them apart, so do we."""
     assert not same(True, 1)  # noqa: FBT003 - the point
