@@ -93,7 +93,9 @@ class IdentityRow(SQLModel, table=True):
         Index(
             "identity_vendor", "connection", "value", unique=True, postgresql_where=text("kind = 'vendor'")
         ),
-        Index("identity_normal", "kind", "normal", postgresql_where=text("normal IS NOT NULL")),
+        Index(
+            "identity_normal", "kind", "normal", "customer_ref", postgresql_where=text("normal IS NOT NULL")
+        ),
     )
 
     ref: int = _own_ref()

@@ -48,16 +48,17 @@ _HOLDERS = text("""
 SELECT a.kind, a.normal, i.customer_ref, c.main_ref
 FROM unnest(:kinds, :normals) AS a(kind, normal)
 CROSS JOIN LATERAL (
-    SELECT DISTINCT customer_ref FROM identity WHERE kind = a.kind AND normal = a.normal LIMIT :most
+    SELECT DISTINCT customer_ref FROM identity WHERE kind = a.kind AND normal = a.normal
+    ORDER BY customer_ref LIMIT :most
 ) AS i
 JOIN customer c ON c.ref = i.customer_ref
 """).bindparams(bindparam("kinds", type_=ARRAY(TEXT)), bindparam("normals", type_=ARRAY(TEXT)))
 _HOLD = text("""
 SELECT c.ref FROM customer c
-WHERE c.main_ref = ANY(:mains) OR c.main_ref IN (
+WHERE c.main_ref = ANY(:mains || ARRAY(
     SELECT own.main_ref FROM unnest(:connections, :ids) AS w(connection, id)
     JOIN identity v ON v.connection = w.connection AND v.value = w.id AND v.kind = 'vendor'
-    JOIN customer own ON own.ref = v.customer_ref)
+    JOIN customer own ON own.ref = v.customer_ref))
 ORDER BY c.ref FOR UPDATE OF c
 """).bindparams(*_ADDRESSES, bindparam("mains", type_=ARRAY(BIGINT)))
 # Apart from the locking: only a statement that begins with the locks held sees what others have just written.

@@ -82,7 +82,7 @@ def _row(merge: Merge) -> dict[str, Any]:
 
 _PARTIES = """
 SELECT ref, main_ref FROM customer
-WHERE main_ref IN (SELECT main_ref FROM customer WHERE ref = ANY(:refs)) ORDER BY ref
+WHERE main_ref = ANY(ARRAY(SELECT main_ref FROM customer WHERE ref = ANY(:refs))) ORDER BY ref
 """
 _HOLD = text(f"{_PARTIES} FOR UPDATE").bindparams(_REFS)
 _HELD = text(_PARTIES).bindparams(_REFS)

@@ -92,3 +92,29 @@ async def test_records_that_the_vendor_merges_are_one_person(connected: Connecte
     assert len(connected.replies(said.conversation_id)) == 2
     (merge,) = await connected.rows("SELECT rule, state FROM customer_merge")
     assert tuple(merge) == ("vendor", "merged")
+
+
+class TestShared:
+    """With addresses that belong to nobody once more than two have them."""
+
+    @pytest.fixture
+    def identity_settings(self) -> dict[str, Any]:
+        """Two may share a number."""
+        return {"default_region": "CN", "shared_after": 2}
+
+    async def test_a_number_that_many_have_links_nobody(self, connected: ConnectedBridge) -> None:
+        """The family's, the office's, the shop's own: it says nothing about anyone."""
+        shared = {"phone": "13800138000", "verified": ["phone"]}
+        for number in range(3):
+            connected.helpdesk.customer_says(f"cus_{number}", "Hello", **shared)
+            await connected.settled()
+        connected.crm.customer_says("crm_1", "Hello", **shared)
+        await connected.settled()
+        assert len(await connected.parties()) == 4
+        crm = await connected.ref_of("crm", "crm_1")
+        assert (
+            await connected.rows(
+                "SELECT 1 FROM customer_merge WHERE kept_record = :ref OR gone_record = :ref", ref=crm
+            )
+            == []
+        )

@@ -2,25 +2,30 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters import registry
+from adapters.model import Person
 from adapters.vendors.memory.records import Conversation, Customer, Event
 from config.clock import utc_now
 from config.database import open_engine
 from config.settings import PACKAGED, Settings
 from gateway.house import new_key
 from gateway.lanes import LaneWorker
-from gateway.scene import Policies
+from gateway.scene import Policies, Stage
 from rules.policy import load_policies, measures
+from sync.store import merging
 from sync.store.inbox import RawEvent, accept, lane_of
+from sync.store.merging import Act
 
 CONNECTIONS = ("shop", "crm")
+ALL = (*CONNECTIONS, "app")
 
 
 @pytest.fixture
@@ -31,18 +36,18 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     await engine.dispose()
 
 
-def worker(engine: AsyncEngine, *, lanes_per_batch: int) -> LaneWorker:
+def worker(engine: AsyncEngine, *, lanes_per_batch: int, kind: type[LaneWorker] = LaneWorker) -> LaneWorker:
     """A lane worker as a process of its own would have it."""
     account = {"base_url": "http://127.0.0.1:1", "token": "t", "webhook_secret": "s"}
     settings = Settings(
-        connections={name: {"adapter": "memory", "settings": account} for name in CONNECTIONS},
+        connections={name: {"adapter": "memory", "settings": account} for name in ALL},
         lanes={"lanes_per_batch": lanes_per_batch},
     )
     policies = load_policies(PACKAGED / "policies")
-    return LaneWorker(
+    return kind(
         engine=engine,
         settings=settings,
-        adapters={name: registry.build("memory", account, connection=name) for name in CONNECTIONS},
+        adapters={name: registry.build("memory", account, connection=name) for name in ALL},
         policies=lambda: Policies(policies, measures(policies)),
         clock=utc_now,
         new_key=new_key,
@@ -67,6 +72,36 @@ def told(connection: str, lane: str, who: str, *, number: int = 0, **about: Any)
         body=msgspec.json.encode(event),
         received_at=now,
     )
+
+
+class Halting(LaneWorker):
+    """A lane worker that stands still between deciding and writing, until it is let go."""
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.decided, self.go = asyncio.Event(), asyncio.Event()
+
+    async def save(self, connection: AsyncConnection, stage: Stage) -> None:
+        """Write, when let go."""
+        self.decided.set()
+        await self.go.wait()
+        await super().save(connection, stage)
+
+
+async def overtake(engine: AsyncEngine, first: RawEvent, second: RawEvent) -> bool:
+    """Work `first` up to where it would write, then `second`, then end both; whether the second waited."""
+    slow = worker(engine, lanes_per_batch=1, kind=Halting)
+    assert isinstance(slow, Halting)
+    await feed(engine, first)
+    one = asyncio.ensure_future(slow.work())
+    await slow.decided.wait()
+    await feed(engine, second)
+    two = asyncio.ensure_future(worker(engine, lanes_per_batch=1).work())
+    done, _ = await asyncio.wait([two], timeout=0.5)
+    slow.go.set()
+    await asyncio.wait_for(asyncio.gather(one, two), 30)
+    await work_all(engine, worker(engine, lanes_per_batch=8))
+    return not done
 
 
 async def feed(engine: AsyncEngine, *events: RawEvent) -> None:
@@ -142,6 +177,50 @@ async def test_the_same_person_at_two_connections_at_once_is_linked(engine: Asyn
     parties = await rows(engine, "SELECT count(*) AS n FROM customer GROUP BY main_ref")
     assert [row.n for row in parties] == [2] * len(people)
     assert len(await rows(engine, "SELECT 1 FROM customer_merge WHERE state = 'merged'")) == len(people)
+
+
+async def test_the_newest_word_wins_over_a_batch_that_was_overtaken(engine: AsyncEngine) -> None:
+    """A batch that read before and writes after another one doesn't undo what that one wrote."""
+    now = utc_now()
+    await feed(engine, told("shop", "con_0", "cus_1", at=now))
+    await work_all(engine, worker(engine, lanes_per_batch=1))
+    about = {"email": "ann@example.com"}
+    older = told("shop", "con_1", "cus_1", number=1, at=now + timedelta(seconds=1), name="Older", **about)
+    newer = told("shop", "con_2", "cus_1", number=2, at=now + timedelta(seconds=2), name="Newer")
+    assert await overtake(engine, older, newer)
+    (customer,) = await rows(engine, "SELECT name FROM customer")
+    assert customer.name == "Newer"
+
+
+async def test_two_who_come_at_once_with_one_address_are_linked(engine: AsyncEngine) -> None:
+    """Neither sees the other's row: the address is what the second one waits for."""
+    proven = {"email": "ann@example.com", "verified": ["email"]}
+    first, second = (told(name, f"con_{name}", f"{name}_1", **proven) for name in CONNECTIONS)
+    assert await overtake(engine, first, second)
+    assert len(await rows(engine, "SELECT DISTINCT main_ref FROM customer")) == 1
+
+
+async def test_who_was_merged_while_a_batch_waited_is_found_again(engine: AsyncEngine) -> None:
+    """A person merges the candidate away while a lane is about to link to it: the batch begins again."""
+    proven = {"email": "ann@example.com", "verified": ["email"]}
+    await feed(engine, told("shop", "con_0", "cus_1", **proven), told("app", "con_0", "app_1"))
+    await work_all(engine, worker(engine, lanes_per_batch=8))
+    refs = {
+        row.value: row.customer_ref
+        for row in await rows(engine, "SELECT value, customer_ref FROM identity WHERE kind = 'vendor'")
+    }
+    act = Act(person=Person("mei", "Mei"), at=utc_now())
+    async with engine.connect() as person:
+        transaction = await person.begin()
+        await merging.merge(person, kept=refs["app_1"], gone=refs["cus_1"], act=act)
+        await feed(engine, told("crm", "con_1", "crm_1", **proven))
+        late = asyncio.ensure_future(worker(engine, lanes_per_batch=8).work())
+        done, _ = await asyncio.wait([late], timeout=0.5)
+        assert not done
+        await transaction.commit()
+    await asyncio.wait_for(late, 30)
+    mains = await rows(engine, "SELECT DISTINCT main_ref FROM customer")
+    assert [row.main_ref for row in mains] == [refs["app_1"]]
 
 
 async def test_nobody_waits_in_a_ring(engine: AsyncEngine) -> None:

@@ -23,7 +23,10 @@ def upgrade() -> None:
         "identity", sa.Column("verified", sa.Boolean(), server_default=sa.text("false"), nullable=False)
     )
     op.create_index(
-        "identity_normal", "identity", ["kind", "normal"], postgresql_where=sa.text("normal IS NOT NULL")
+        "identity_normal",
+        "identity",
+        ["kind", "normal", "customer_ref"],
+        postgresql_where=sa.text("normal IS NOT NULL"),
     )
     op.create_table(
         "customer_merge",
