@@ -84,8 +84,7 @@ class Limits:
         return [each for each in self._budgets.get(connection, ()) if each.covers(method, path)]
 
     def _refusal(self, connection: str, purpose: Purpose, budgets: Sequence[Budget], wait: timedelta) -> Held:
-        # Spread, so that the processes don't all come back in the same moment.
-        wait = max(SHORTEST_HOLD, wait) * (1 + random.random() / 10)  # noqa: S311 - no secret
+        wait = max(SHORTEST_HOLD, wait) + _later(purpose.priority)
         name = purpose.priority.name.lower()
         for each in budgets:
             self._metrics.held.labels(each.account, each.name, name).inc()
@@ -152,6 +151,12 @@ class Limits:
             empty_at = each.empty_at.timestamp() if each.empty_at else 0
             self._metrics.budget_empty_at.labels(*labels).set(empty_at)
         return reports
+
+
+def _later(priority: Priority) -> timedelta:
+    """How much later than the most urgent a class comes back: in its turn, and spread over the processes."""
+    rank = list(Priority).index(priority)
+    return SHORTEST_HOLD * rank * (1 + random.random())  # noqa: S311 - no secret
 
 
 def _report(budget: Budget, level: Level, now: datetime) -> Report:
