@@ -19,6 +19,7 @@ from gateway.commands import (
     export,
     keys,
     knowledge,
+    limits,
     parked,
     pulling,
     rules,
@@ -39,6 +40,7 @@ app.command()(serving.worker)
 app.command()(demo.demo)
 app.command()(pulling.backfill)
 app.command()(pulling.reconcile)
+app.command()(limits.limits)
 app.add_typer(customers.app, name="customers")
 app.add_typer(database.app, name="db")
 app.add_typer(conflicts.app, name="conflicts")

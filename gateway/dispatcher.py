@@ -57,6 +57,7 @@ class _Trial(Struct, kw_only=True):
     """One attempt as it goes on. `doubt`: an earlier one may have worked, and nobody has looked yet."""
 
     doubt: bool
+    claimed_at: datetime
     status: int | None = None
     detail: str = ""
     remote_id: str | None = None
@@ -195,7 +196,7 @@ class Dispatcher:
 
     async def _attempt(self, claimed: Claimed) -> Done:
         begun = self._clock()
-        trial = _Trial(doubt=claimed.outcome_unknown)
+        trial = _Trial(doubt=claimed.outcome_unknown, claimed_at=claimed.claimed_at)
         with spending(priority_of(claimed.priority), kind=claimed.kind) as purpose:
             try:
                 verdict = await self._try(claimed, trial)
@@ -212,7 +213,7 @@ class Dispatcher:
         return Done(
             answer=trial.answer,
             finished=Finished(
-                claimed=claimed,
+                claimed=msgspec.structs.replace(claimed, claimed_at=trial.claimed_at),
                 worker=self.worker,
                 verdict=verdict,
                 status=trial.status,
@@ -257,19 +258,23 @@ class Dispatcher:
                 trial.remote_id = found.id
                 return Verdict(state="done", outcome=Outcome.FOUND)
             trial.doubt = False
-        if self._clock() - claimed.claimed_at > FRESH and not await self._renew(claimed):
+        if self._clock() - claimed.claimed_at > FRESH and not await self._renew(claimed, trial):
             reason = "the right to send it was lost before it was sent"
             return Verdict(state="superseded", outcome=Outcome.SUPERSEDED, reason=reason)
         trial.remote_id = (await adapter.push(command)).id
         return Verdict(state="done", outcome=Outcome.DELIVERED)
 
-    async def _renew(self, claimed: Claimed) -> bool:
+    async def _renew(self, claimed: Claimed, trial: _Trial) -> bool:
         """Whether it is still ours to send, after a freeze or a long look (promises 2 and 4)."""
+        now = self._clock()
         try:
             async with self._engine.begin() as connection:
-                return await outbox.renew(connection, claimed, worker=self.worker, now=self._clock())
+                renewed = await outbox.renew(connection, claimed, worker=self.worker, now=now)
         except (DBAPIError, OSError, TimeoutError) as error:
             raise Retryable(f"whether it may still be sent can't be found out: {error!r}") from error
+        if renewed:
+            trial.claimed_at = now
+        return renewed
 
     async def _settle(self, batch: list[Done]) -> Sequence[None]:
         """Write outcomes, own messages and answers in one transaction."""

@@ -5,7 +5,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
-from gateway.api import conflicts, conversations, customers, desk, parked, pulls
+from gateway.api import conflicts, conversations, customers, desk, limits, parked, pulls
 from gateway.api.health import healthz, metrics, readyz
 
 HANDLERS: list[ControllerRouterHandler] = [
@@ -25,6 +25,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     customers.undo,
     customers.accept,
     customers.dismiss,
+    limits.list_limits,
     desk.list_hand_offs,
     desk.get_hand_off,
     desk.claim,

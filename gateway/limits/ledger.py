@@ -173,6 +173,11 @@ class SharedLedger:
         self._remote = None if redis is None else RedisLedger(redis)
         self._owed = _Owed()
 
+    @property
+    def shared(self) -> bool:
+        """Whether there is a Redis that answers."""
+        return self._link.shares
+
     def _own_now(self) -> int:
         return int(self._clock().timestamp() * 1000)
 

@@ -61,6 +61,11 @@ class Limits:
         self._metrics = metrics
         self._holds: dict[Hold, datetime] = {}
 
+    @property
+    def shared(self) -> bool:
+        """Whether use is counted over all processes."""
+        return self._ledger.shared
+
     def divide_among(self, processes: int) -> None:
         """How many processes send: without Redis each keeps to its part of the limits."""
         self._ledger.local.processes = max(1, processes)
@@ -151,6 +156,16 @@ class Limits:
             empty_at = each.empty_at.timestamp() if each.empty_at else 0
             self._metrics.budget_empty_at.labels(*labels).set(empty_at)
         return reports
+
+
+def outlook(report: Report) -> str:
+    """How a limit stands, in a few words; times are UTC."""
+    if report.closed_until is not None:
+        return f"closed by the vendor until {report.closed_until:%H:%M:%S}"
+    left = f"{report.level.remaining} left"
+    if report.empty_at is None:
+        return left
+    return "used up" if not report.level.remaining else f"{left}, empty at {report.empty_at:%H:%M:%S}"
 
 
 def _later(priority: Priority) -> timedelta:

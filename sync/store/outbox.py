@@ -159,7 +159,7 @@ UPDATE command SET
     attempts = attempts - :uncounted,
     parked_as = CASE WHEN :to = 'parked' THEN :outcome END,
     done_at = CASE WHEN :to = 'waiting' THEN NULL ELSE CAST(:now AS timestamptz) END
-WHERE ref = :of AND state = 'in_flight' AND claimed_by = :worker AND attempts = :attempt
+WHERE ref = :of AND state = 'in_flight' AND claimed_by = :worker AND claimed_at = :claimed_at
 """).bindparams(
     bindparam("remote", type_=TEXT),
     bindparam("reason", type_=TEXT),
@@ -176,7 +176,7 @@ async def settle(connection: AsyncConnection, finished: Sequence[Finished]) -> N
             {
                 "of": item.claimed.ref,
                 "worker": item.worker,
-                "attempt": item.claimed.attempts,
+                "claimed_at": item.claimed.claimed_at,
                 "to": item.verdict.state,
                 "ready_at": item.verdict.ready_at,
                 "unknown": item.verdict.outcome_unknown,
@@ -216,7 +216,7 @@ async def record_own_messages(connection: AsyncConnection, rows: Sequence[dict[s
 
 _RENEW = text("""
 UPDATE command c SET claimed_at = :now
-WHERE c.ref = :of AND c.state = 'in_flight' AND c.claimed_by = :worker AND c.attempts = :attempt
+WHERE c.ref = :of AND c.state = 'in_flight' AND c.claimed_by = :worker AND c.claimed_at = :claimed_at
   AND (c.epoch IS NULL OR c.epoch = (
     SELECT v.lease_epoch FROM conversation v WHERE v.ref = c.conversation_ref))
 RETURNING c.ref
@@ -226,7 +226,7 @@ RETURNING c.ref
 async def renew(connection: AsyncConnection, claimed: Claimed, *, worker: int, now: datetime) -> bool:
     """Whether a command is still ours to send: not taken from us, its epoch unchanged. Then it is anew."""
     found = await connection.scalar(
-        _RENEW, {"of": claimed.ref, "worker": worker, "attempt": claimed.attempts, "now": now}
+        _RENEW, {"of": claimed.ref, "worker": worker, "claimed_at": claimed.claimed_at, "now": now}
     )
     return found is not None
 
