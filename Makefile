@@ -25,8 +25,9 @@ test: $(VENV)/dev.stamp ## Run everything that CI checks: lint, types, dependenc
 bench: $(VENV)/dev.stamp ## Measure, print, and write .bench/results.json
 	$(BIN)/python -m tests.benchmarks.run
 
-faults: $(VENV)/dev.stamp ## Run the long fault-injection tests
+faults: $(VENV)/dev.stamp ## Break everything for 20 minutes while customers talk (FAULTS="--seed 7 --minutes 60")
 	$(BIN)/python -m pytest -m faults $(TEST)
+	$(BIN)/python -m tests.faults.run $(FAULTS)
 
 lock: ## Resolve pyproject.toml's dependencies anew (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/"; exit 1; }
