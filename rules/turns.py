@@ -9,6 +9,9 @@ from msgspec import Struct, field
 
 from rules.verdict import AnswerState, Measures, Outcome, TurnView, failed_streak, judge
 
+MOST_READ = 20
+"""How many messages of a burst are read: a flood must not cost more with each of its messages."""
+
 
 class TurnState(Struct, kw_only=True):
     """A turn as stored, plus what this batch changes."""
@@ -33,8 +36,8 @@ class TurnState(Struct, kw_only=True):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """What the customer wrote, in the order they wrote it."""
-        return tuple(item["text"] for item in self.texts)
+        """What the customer wrote last, in the order they wrote it: as much as anybody reads of a burst."""
+        return tuple(item["text"] for item in self.texts[-MOST_READ:])
 
     @property
     def answer_state(self) -> AnswerState:

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-GRACE = timedelta(seconds=3)
+GRACE = timedelta(seconds=2)
 """How long a worker must have been missing. Its session may be lost and come back (the database restarts);
 and the vendor may still be working on what a worker that is really dead has sent."""
 

@@ -27,14 +27,14 @@ def settings_file(bridge: Bridge, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(settings_file: Path) -> Iterator[Callable[..., Process]]:
-    """Start a worker; given a function, a moment and a number, one that dies there."""
+    """Start a worker; given a function, a moment and a number, one that dies (or is frozen) there."""
     started: list[Process] = []
 
-    def begin(target: str = "", moment: str = "", nth: int = 1) -> Process:
+    def begin(target: str = "", moment: str = "", nth: int = 1, blow: str = "SIGKILL") -> Process:
         command = [sys.executable, "-m", "gateway", "worker", "--config", str(settings_file)]
         if target:
             script = str(Path(__file__).with_name("dying_worker.py"))
-            command = [sys.executable, script, str(settings_file), target, moment, str(nth)]
+            command = [sys.executable, script, str(settings_file), target, moment, str(nth), blow]
         process = subprocess.Popen(command, cwd=ROOT, env=os.environ, stdout=subprocess.DEVNULL)
         started.append(process)
         return process
@@ -42,6 +42,6 @@ def start(settings_file: Path) -> Iterator[Callable[..., Process]]:
     yield begin
     for process in started:
         if process.poll() is None:
-            process.send_signal(signal.SIGCONT)
             process.terminate()
+            process.send_signal(signal.SIGCONT)
         process.wait(30)

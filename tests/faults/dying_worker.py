@@ -1,6 +1,6 @@
-"""A worker that kills itself, with SIGKILL, before or after the n-th call of a function.
+"""A worker that kills itself, or freezes, before or after the n-th call of a function.
 
-    python dying_worker.py CONFIG MODULE:QUALNAME before|after N
+    python dying_worker.py CONFIG MODULE:QUALNAME before|after N [SIGKILL|SIGSTOP]
 
 The product knows nothing of it: the function is wrapped from outside.
 """
@@ -20,29 +20,24 @@ from config.settings import load_settings
 from gateway.commands.serving import work
 
 
-def die() -> None:
-    """As the kernel's out-of-memory killer would have it."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def arm(target: str, moment: str, nth: int) -> None:
-    """Wrap the target so that its `nth` call is the process's last."""
+def arm(target: str, moment: str, nth: int, blow: signal.Signals) -> None:
+    """Wrap the target so that its `nth` call is the process's last, or the last for a while."""
     module_name, _, path = target.partition(":")
     owner: Any = importlib.import_module(module_name)
     *holders, name = path.split(".")
     for holder in holders:
         owner = getattr(owner, holder)
-    setattr(owner, name, _deadly(getattr(owner, name), moment, nth))
+    setattr(owner, name, _deadly(getattr(owner, name), moment, nth, blow))
 
 
-def _deadly(function: Callable[..., Any], moment: str, nth: int) -> Callable[..., Any]:
+def _deadly(function: Callable[..., Any], moment: str, nth: int, blow: signal.Signals) -> Callable[..., Any]:
     calls = 0
 
     def count(now: str) -> None:
         nonlocal calls
         calls += now == "before"
         if now == moment and calls == nth:
-            die()
+            os.kill(os.getpid(), blow)
 
     @functools.wraps(function)
     async def later(*arguments: Any, **options: Any) -> Any:
@@ -62,6 +57,6 @@ def _deadly(function: Callable[..., Any], moment: str, nth: int) -> Callable[...
 
 
 if __name__ == "__main__":
-    _, config, target, moment, nth = sys.argv
-    arm(target, moment, int(nth))
+    _, config, target, moment, nth, *more = sys.argv
+    arm(target, moment, int(nth), signal.Signals[more[0]] if more else signal.SIGKILL)
     asyncio.run(work(load_settings(Path(config))))

@@ -59,7 +59,7 @@ _SECONDS = {
     Kind.TIME_OUT_BEFORE: (12.0, 12.0),  # longer than our HTTP client waits (10 s)
     Kind.TIME_OUT_AFTER: (12.0, 12.0),
     Kind.SLOW: (0.5, 4.0),
-    Kind.LATE: (0.5, 2.5),  # shorter than the grace (3 s) after which a dead worker's command is looked for
+    Kind.LATE: (0.3, 1.6),  # shorter than the grace (2 s) after which a dead worker's command is looked for
     Kind.STALE: (1.0, 8.0),
     Kind.REORDER: (0.05, 2.0),
 }
