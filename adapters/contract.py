@@ -67,6 +67,9 @@ class Adapter(ABC):
     def parse(self, body: bytes) -> Sequence[Change]:
         """The changes one delivery means; empty if it is not for us."""
 
+    keeps_tokens: ClassVar[bool] = False
+    """Whether every message that we wrote is told of with our token: then one without is never ours."""
+
     async def pull(
         self,
         kind: PullKind,

@@ -281,12 +281,13 @@ Found = MessageRecord | CustomerRecord | None
 
 
 class Pushed(Struct, frozen=True, kw_only=True):
-    """What the vendor answered: the id of what was created, if anything was.
+    """What the vendor answered: the id of what was created, if anything was, and when, by its own clock.
 
     `customer` is the record after an update, where the vendor shows it.
     """
 
     id: str | None = None
+    at: datetime | None = None
     customer: CustomerRecord | None = None
     raw: Raw = msgspec.field(default_factory=dict)
 

@@ -93,6 +93,8 @@ class VoiceSettings(_Frozen):
 
     other_bot_silence: timedelta = timedelta(minutes=10)
     """Another bot that speaks takes the conversation from the AI, which has it again after this silence."""
+    most_returns: int = Field(default=3, ge=0)
+    """How often people may give a conversation back to the AI; then it stays with them until resolved."""
 
 
 class IdentitySettings(_Frozen):

@@ -1,5 +1,6 @@
-"""What the house does: lease moves, questions to the AI, replies, and the actions of rules. Pure."""
+"""What the house does: lease moves, questions to the AI, replies. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -9,14 +10,22 @@ from adapters import model
 from adapters.model import AnswerPrepared, Author
 from gateway import package
 from gateway.scene import AI, Answering, Occasion, Scene, Stage
-from rules import policy, turns
-from rules.engine import Decision, Fired
+from rules import turns
 from rules.turns import TurnState
 from rules.verdict import AnswerState
-from sync.lease import Closed, ClosedWithoutAi, HandedOff, Happening, Holder, Returned
+from sync.lease import Closed, ClosedWithoutAi, Happening, Holder, Returned
 from sync.lease import advance as advance_lease
+from sync.overlap import crossed
 from sync.priority import Priority
-from sync.thread import HandOffState, LeaseMove, NewCommand
+from sync.thread import (
+    LeaseMove,
+    MessageState,
+    NewCommand,
+    Overlap,
+    PeoplePast,
+    Thread,
+    person_of,
+)
 
 EARLIER_TEXTS = 4
 
@@ -36,15 +45,27 @@ def move_lease(stage: Stage, scene: Scene, happening: Happening, cause: str, occ
     match thread.lease.holder:
         case Holder.SAAS_AGENT:
             turns.end(scene.history, "person")
-            _end_hand_off(stage, scene, "taken")
+            end_hand_off(stage, scene, "taken")
         case Holder.AI:
-            _end_hand_off(stage, scene, "returned" if isinstance(happening, Returned) else "resolved")
+            _remember(thread, happening)
+            end_hand_off(stage, scene, "returned" if isinstance(happening, Returned) else "resolved")
         case Holder.OTHER_BOT:
             turns.end(scene.history, "other_bot")
         case Holder.DESK_AGENT | Holder.NOBODY:
             pass
         case _:
             assert_never(thread.lease.holder)
+
+
+def _remember(thread: Thread, happening: Happening) -> None:
+    """The AI has it again: from people, whom it remembers, or for a new matter."""
+    match happening:
+        case Returned():
+            thread.people = msgspec.structs.replace(thread.people, returns=thread.people.returns + 1)
+        case Closed():
+            thread.people = PeoplePast()
+        case _:
+            pass
 
 
 def close(stage: Stage, scene: Scene, occasion: Occasion) -> None:
@@ -62,7 +83,33 @@ def judge(stage: Stage, scene: Scene) -> None:
     scene.verdicts.extend(turn.verdict for turn in changed)
 
 
-def _end_hand_off(stage: Stage, scene: Scene, state: str) -> None:
+def note_overlap(stage: Stage, scene: Scene, message: MessageState, occasion: Occasion) -> None:
+    """Note it when a person spoke in the moment in which a reply of the AI was on its way."""
+    if not occasion.live:
+        return
+    thread = scene.thread
+    heard_at = min(message.seen_at, occasion.received_at or message.seen_at)
+    found = crossed(message, thread.ledger, heard_at=heard_at, ai_since=thread.lease.since)
+    if found is None:
+        return
+    reply, kind = found
+    thread.overlaps.append(
+        Overlap(
+            ref=stage.refs.next(),
+            conversation_ref=thread.ref,
+            command_ref=reply.ref,
+            message_ref=message.ref,
+            person=message.person,
+            kind=kind,
+            spoke_at=message.sent_at,
+            heard_at=heard_at,
+            event_ref=occasion.event_ref,
+        )
+    )
+
+
+def end_hand_off(stage: Stage, scene: Scene, state: str) -> None:
+    """The open hand-off, if there is one, has come to this."""
     hand_off = scene.thread.hand_off
     if hand_off is not None:
         hand_off.state = state
@@ -110,7 +157,8 @@ def ask_ai(stage: Stage, scene: Scene, turn: TurnState, occasion: Occasion, *, r
     if turn.generation > 1:
         thread.silenced.append(AI)
         thread.commands = [c for c in thread.commands if c.connection != AI]
-    earlier = [text for past in scene.history.stretch(turn.epoch)[:-1] for text in past.words]
+    asked = [text for past in scene.history.stretch(turn.epoch)[:-1] for text in past.words]
+    earlier = [*thread.people.words, *asked]
     question = Answering(
         key=f"answer-{turn.ref}-{turn.generation}",
         conversation_id=thread.conversation.id,
@@ -198,80 +246,33 @@ def say(
     )
 
 
-def carry_out(stage: Stage, scene: Scene, decision: Decision, occasion: Occasion) -> None:
-    """Record a decision and turn its actions into commands."""
-    turn = scene.history.current
-    ref = stage.refs.next()
-    held = scene.thread.lease
-    scene.fired.append(Fired(decision.policy, decision.rule, turn.number if turn else 0, held.epoch))
-    scene.decisions.append(
-        {
-            "ref": ref,
-            "conversation_ref": scene.thread.ref,
-            "turn": turn.number if turn else None,
-            "epoch": held.epoch,
-            "policy": decision.policy,
-            "revision": decision.revision,
-            "rule": decision.rule,
-            "actions": msgspec.to_builtins(decision.actions),
-            "inputs": decision.inputs,
-            "event_ref": occasion.event_ref,
-            "decided_at": stage.now,
-        }
+def change_tags(
+    stage: Stage, scene: Scene, add: Sequence[str], remove: Sequence[str], occasion: Occasion
+) -> None:
+    """Add and remove tags at the helpdesk; nothing when they are as wanted already."""
+    conversation = scene.thread.conversation
+    missing = tuple(tag for tag in dict.fromkeys(add) if tag not in conversation.tags)
+    present = tuple(tag for tag in dict.fromkeys(remove) if tag in conversation.tags and tag not in add)
+    if missing or present:
+        command = model.ChangeTags(
+            key=stage.new_key(), conversation_id=conversation.id, add=missing, remove=present
+        )
+        send(stage, scene, command, occasion)
+
+
+def assign(stage: Stage, scene: Scene, agent: str | None, team: str | None, occasion: Occasion) -> None:
+    """Assign the conversation at the helpdesk; nothing when that agent has it already.
+
+    Which team has it isn't known here, so one that is named is always told.
+    """
+    conversation = scene.thread.conversation
+    holder = person_of(conversation.assignee)
+    if team is None and agent is not None and holder is not None and holder.id == agent:
+        return
+    command = model.Assign(
+        key=stage.new_key(), conversation_id=conversation.id, assignee_id=agent, team_id=team
     )
-    because = msgspec.structs.replace(occasion, decision_ref=ref, rule=decision.rule)
-    for action in decision.actions:
-        _act(stage, scene, action, because)
-
-
-def _act(stage: Stage, scene: Scene, action: policy.Action, occasion: Occasion) -> None:
-    where = {"key": stage.new_key(), "conversation_id": scene.thread.conversation.id}
-    match action:
-        case policy.HandOff():
-            _hand_off(stage, scene, action, occasion)
-            return
-        case policy.Say():
-            text = stage.policies.phrase(action.message, scene.thread.conversation.language)
-            say(stage, scene, text, occasion)
-            return
-        case policy.Note():
-            command: model.Command = model.Note(text=action.text, **where)
-        case policy.Tag():
-            command = model.ChangeTags(add=action.add, remove=action.remove, **where)
-        case policy.SetStatus():
-            set_status(stage, scene, action.status, occasion)
-            return
-        case policy.Assign():
-            command = model.Assign(assignee_id=action.agent, team_id=action.team, **where)
-            send(stage, scene, command, occasion, priority=Priority.HAND_OFF)
-            return
-        case _:
-            assert_never(action)
-    send(stage, scene, command, occasion)
-
-
-def _hand_off(stage: Stage, scene: Scene, action: policy.HandOff, occasion: Occasion) -> None:
-    thread = scene.thread
-    turns.end(scene.history, "person")
-    move_lease(stage, scene, HandedOff(), f"rule:{occasion.rule}", occasion)
-    thread.hand_off = HandOffState(
-        ref=stage.refs.next(),
-        conversation_ref=thread.ref,
-        state="offered",
-        to=action.to.value,
-        queue=action.queue,
-        priority=action.priority.value,
-        rule=occasion.rule,
-        decision_ref=occasion.decision_ref,
-        package={},
-        offered_at=stage.now,
-        dirty=True,
-    )
-    if action.say is not None:
-        text = stage.policies.phrase(action.say, thread.conversation.language)
-        say(stage, scene, text, occasion)
-    # The package needs the whole transcript: `gateway.lanes` reads it and writes the note.
-    set_status(stage, scene, model.Status.OPEN, occasion, priority=Priority.HAND_OFF)
+    send(stage, scene, command, occasion, priority=Priority.HAND_OFF)
 
 
 def set_status(

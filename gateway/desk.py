@@ -20,8 +20,16 @@ class DeskAction(StrEnum):
     RETURN = "return"
 
 
-def refusal(scene: Scene, change: DeskActed) -> str | None:
+def refusal(stage: Stage, scene: Scene, change: DeskActed) -> str | None:
     """Why the agent may not do this now, in words for them; `None` when they may."""
+    why = _not_theirs(scene, change)
+    returns = scene.thread.people.returns
+    if why is None and change.action == DeskAction.RETURN and returns >= stage.settings.voice.most_returns:
+        return f"it went back to the AI {returns} times already: it stays with people until it is resolved"
+    return why
+
+
+def _not_theirs(scene: Scene, change: DeskActed) -> str | None:
     hand_off = scene.thread.hand_off
     if hand_off is None or hand_off.ref != change.hand_off:
         return "this hand-off has ended"
@@ -40,7 +48,7 @@ def refusal(scene: Scene, change: DeskActed) -> str | None:
 def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> None:
     """Carry out what an agent did; nothing when they may not."""
     hand_off = scene.thread.hand_off
-    if hand_off is None or refusal(scene, change) is not None:
+    if hand_off is None or refusal(stage, scene, change) is not None:
         return
     match DeskAction(change.action):
         case DeskAction.CLAIM:

@@ -71,7 +71,7 @@ async def carry_out(house: House, connection: AsyncConnection, deed: Deed) -> Fu
     )
     worker = house.lane_worker()
     stage = await worker.load(connection, [(event, acted)])
-    reason = refusal(stage.scenes[home, found.conversation_id], acted)
+    reason = refusal(stage, stage.scenes[home, found.conversation_id], acted)
     if reason is not None:
         raise RefusedError(reason)
     worked = await worker.apply(connection, [event])

@@ -60,7 +60,7 @@ class _Trial(Struct, kw_only=True):
     claimed_at: datetime
     status: int | None = None
     detail: str = ""
-    remote_id: str | None = None
+    pushed: model.Pushed = model.Pushed()
     answer: model.AnswerPrepared | None = None
 
 
@@ -220,7 +220,8 @@ class Dispatcher:
                 detail=trial.detail,
                 started_at=begun,
                 ended_at=self._clock(),
-                remote_id=trial.remote_id,
+                remote_id=trial.pushed.id,
+                vendor_at=trial.pushed.at,
             ),
         )
 
@@ -255,13 +256,13 @@ class Dispatcher:
         if claimed.outcome_unknown and isinstance(command, model.Reply | model.Note):
             found = await look_for(adapter, command, since=claimed.created_at)
             if found is not None:
-                trial.remote_id = found.id
+                trial.pushed = model.Pushed(id=found.id, at=found.sent_at)
                 return Verdict(state="done", outcome=Outcome.FOUND)
             trial.doubt = False
         if self._clock() - claimed.claimed_at > FRESH and not await self._renew(claimed, trial):
             reason = "the right to send it was lost before it was sent"
             return Verdict(state="superseded", outcome=Outcome.SUPERSEDED, reason=reason)
-        trial.remote_id = (await adapter.push(command)).id
+        trial.pushed = await adapter.push(command)
         return Verdict(state="done", outcome=Outcome.DELIVERED)
 
     async def _renew(self, claimed: Claimed, trial: _Trial) -> bool:

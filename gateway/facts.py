@@ -75,6 +75,7 @@ def _ai(scene: Scene) -> vocabulary.AiFacts:
     return vocabulary.AiFacts(
         turns=len(stretch),
         failed_turns=failed_in_a_row(stretch),
+        returns=scene.thread.people.returns,
         failed_turns_total=sum(turn.verdict == Outcome.UNRESOLVED for turn in scene.history.turns),
         confidence=latest.get("confidence") or 0.0,
         last_failure=latest.get("failure") or "",

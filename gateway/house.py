@@ -18,7 +18,7 @@ from config.embedded import EmbeddedPostgres
 from config.settings import Settings
 from gateway import storage
 from gateway.dispatcher import Dispatcher
-from gateway.jobs import look_at_voices, look_at_waiting
+from gateway.jobs import look_at_voices, look_at_waiting, report_overlaps
 from gateway.lanes import LaneWorker
 from gateway.leader import Leader
 from gateway.limits.limits import Limits
@@ -87,6 +87,7 @@ class House:
         pulling = pull_jobs(
             engine=self.engine, settings=self.settings, adapters=self.adapters, clock=self.clock
         )
+        overlaps = partial(report_overlaps, self.engine, self.metrics)
         return Worker(
             engine=self.engine,
             lanes=self.lane_worker(),
@@ -97,6 +98,7 @@ class House:
                 {
                     "waiting": (look, timedelta(seconds=1)),
                     "voices": (voices, timedelta(seconds=1)),
+                    "overlaps": (overlaps, timedelta(seconds=1)),
                     "payloads": (age, storage.EVERY),
                     **pulling,
                 },

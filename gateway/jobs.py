@@ -4,17 +4,20 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import msgspec
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import rules.store as rules_store
 from adapters.model import Origin
 from config.clock import Clock
 from config.settings import VoiceSettings
+from gateway.metrics import Metrics
 from gateway.scene import CLOCK
-from gateway.wiring import BotSilence, Tick, Timer
-from sync.store import inbox, timers
+from gateway.wiring import BotSilence, DoubtSettled, OfferExpired, Tick, Timer
+from sync.store import doubts, inbox, timers
 from sync.store.inbox import RawEvent, lane_of
 
+log = structlog.get_logger()
 STEP = timedelta(seconds=5)
 """A customer who waits is looked at once in each such step, so a rule on `waiting` is at most a step late."""
 
@@ -33,7 +36,7 @@ async def look_at_waiting(engine: AsyncEngine, clock: Clock, silence_after: time
 
 
 async def look_at_voices(engine: AsyncEngine, clock: Clock, settings: VoiceSettings) -> None:
-    """Tell conversations that another bot has taken and left."""
+    """Wake conversations that another bot left, for which nobody came in time, or whose doubt is settled."""
     now = clock()
     async with engine.begin() as connection:
         silent = await timers.silent_bots(connection, before=now - settings.other_bot_silence)
@@ -45,7 +48,30 @@ async def look_at_voices(engine: AsyncEngine, clock: Clock, settings: VoiceSetti
             )
             for place in silent
         ]
+        due += [
+            (
+                offer.connection,
+                f"offer-{offer.ref}",
+                OfferExpired(conversation_id=offer.id, hand_off=offer.ref),
+            )
+            for offer in await timers.expired_offers(connection, now=now)
+        ]
+        due += [
+            (doubt.connection, f"doubt-{doubt.ref}-{doubt.attempts}", DoubtSettled(conversation_id=doubt.id))
+            for doubt in await doubts.settled(connection, most=timers.MOST)
+        ]
         await _ring(connection, due, now)
+
+
+async def report_overlaps(engine: AsyncEngine, metrics: Metrics) -> None:
+    """Tell of the moments in which a person and our AI spoke at once, now that it is known."""
+    async with engine.begin() as connection:
+        confirmed = await doubts.settle_overlaps(connection)
+    for overlap in confirmed:
+        metrics.overlaps.labels(overlap["kind"]).inc()
+        log.warning(
+            "overlap", conversation=overlap["conversation_ref"], overlap=overlap["ref"], kind=overlap["kind"]
+        )
 
 
 async def _ring(connection: AsyncConnection, due: Iterable[tuple[str, str, Timer]], now: datetime) -> None:

@@ -22,8 +22,8 @@ from gateway import acts, package
 from gateway.fieldwork import rules_of, updates
 from gateway.linking import link_rules
 from gateway.scene import INSIDE, Occasion, Policies, Scene, Stage
+from gateway.wiring import DoubtSettled, Timer, advance
 from gateway.wiring import Event as Change
-from gateway.wiring import Timer, advance
 from sync.people import People
 from sync.priority import Priority
 from sync.pull import Pulled
@@ -55,6 +55,7 @@ class Worked(Struct, kw_only=True):
     """When the live ones were received: how long history took tells nothing."""
     verdicts: list[str] = field(default_factory=list)
     hand_offs: list[str] = field(default_factory=list)
+    expired: list[str] = field(default_factory=list)
     parked: int = 0
 
 
@@ -185,7 +186,7 @@ class LaneWorker:
         """Let the changes take their whole effect on the stage."""
         for event, changes in parsed:
             home = home_of(event)
-            occasion = Occasion(event_ref=event.ref, origin=event.origin)
+            occasion = Occasion(event_ref=event.ref, origin=event.origin, received_at=event.received_at)
             for change in changes:
                 advance(stage, home, change, occasion)
         await self._pack(connection, stage)
@@ -239,6 +240,7 @@ class LaneWorker:
             address: Scene(thread=thread, history=histories[thread.ref], fired=fired.get(thread.ref, []))
             for address, thread in found.items()
         }
+        await loading.load_people(connection, found.values())
         await self._load_messages(connection, stage, pairs)
         return stage
 
@@ -248,8 +250,12 @@ class LaneWorker:
         posted = [(home, c) for home, c in pairs if isinstance(c, MessagePosted)]
         existing = [stage.scenes[a].thread for a in _known(stage, posted)]
         await loading.load_known_messages(connection, existing, [c.message.id for _, c in posted])
-        told = [(home, c) for home, c in pairs if isinstance(c, MessagePosted | model.ConversationChanged)]
-        await loading.load_ledger(connection, [stage.scenes[a].thread for a in _known(stage, told)])
+        wanted = dict.fromkeys(a for home, c in pairs if isinstance(c, _TOLD) for a in _addresses(home, c))
+        told = [stage.scenes[a].thread for a in wanted if a in stage.scenes]
+        await loading.load_ledger(connection, told, [c.message for _, c in posted])
+        for thread in told:
+            adapter = self._adapters.get(thread.conversation.connection)
+            thread.tokens = adapter is not None and adapter.keeps_tokens
 
     async def _pack(self, connection: AsyncConnection, stage: Stage) -> None:
         """Give each new hand-off its package, and the helpdesk its note."""
@@ -267,9 +273,9 @@ class LaneWorker:
         identities = await customers.load_identities(connection, customer) if customer else []
         hand_off.package = package.build(
             scene,
-            hand_off,
             transcript=sorted([*stored, *fresh], key=lambda line: line["at"]),
             identities=identities,
+            rule=_rule_of(scene, hand_off),
             public_url=self._settings.public_url,
         )
         note = model.Note(
@@ -295,6 +301,8 @@ class LaneWorker:
         await rules_store.save_decisions(connection, [d for s in scenes for d in s.decisions])
 
 
+_TOLD = MessagePosted | model.ConversationChanged | DoubtSettled
+"""What is compared with what we sent."""
 _INSIDE_CHANGES = AnswerPrepared | DeskActed | Timer
 
 
@@ -350,6 +358,13 @@ def _people(stage: Stage) -> Iterable[CustomerState]:
     return {kin for each in held for kin in each.everyone}
 
 
+def _rule_of(scene: Scene, hand_off: HandOffState) -> dict[str, Any] | None:
+    """The decision behind a hand-off: just made, or that of the offer that it follows."""
+    decided = package.rule(scene, hand_off)
+    before = next((h for h in scene.thread.ended_hand_offs if h.ref == hand_off.follows), None)
+    return decided or (before.package.get("rule") if before else None)
+
+
 def _report(events: Sequence[Event], stage: Stage, *, parked: int) -> Worked:
     scenes = stage.scenes.values()
     return Worked(
@@ -357,6 +372,7 @@ def _report(events: Sequence[Event], stage: Stage, *, parked: int) -> Worked:
         events=len(events),
         received=[event.received_at for event in events if event.origin is model.Origin.LIVE],
         verdicts=[verdict for scene in scenes for verdict in scene.verdicts],
+        expired=[rule for scene in scenes for rule in scene.expired],
         hand_offs=[d["rule"] for scene in scenes for d in scene.decisions if _hands_off(d)],
         parked=parked,
     )

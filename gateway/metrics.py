@@ -37,6 +37,18 @@ class Metrics:
         )
         self.turns = Counter("deskbridge_turn_verdicts_total", "Verdicts on turns", ["verdict"], registry=one)
         self.hand_offs = Counter("deskbridge_hand_offs_total", "Hand-offs by rule", ["rule"], registry=one)
+        self.expired = Counter(
+            "deskbridge_hand_offs_expired_total",
+            "Hand-offs that nobody claimed in time, by rule",
+            ["rule"],
+            registry=one,
+        )
+        self.overlaps = Counter(
+            "deskbridge_overlaps_total",
+            "Replies of the AI that a person's message crossed, by how we came to know; see /v1/overlaps",
+            ["kind"],
+            registry=one,
+        )
         self.superseded = Counter(
             "deskbridge_superseded_total",
             "AI commands withdrawn because the lease moved on",
@@ -76,6 +88,11 @@ class Metrics:
             "deskbridge_requests_held_total",
             "Requests not sent because a limit was used up",
             ["account", "limit", "priority"],
+            registry=one,
+        )
+        self.oldest_offer = Gauge(
+            "deskbridge_oldest_offer_seconds",
+            "How long the customer who waits longest has been waiting for somebody to claim their hand-off",
             registry=one,
         )
         self.oldest_event = Gauge(

@@ -56,15 +56,14 @@ def transcript_line(message: MessageState) -> dict[str, Any]:
 
 def build(
     scene: Scene,
-    hand_off: HandOffState,
     *,
     transcript: Sequence[Mapping[str, Any]],
     identities: Sequence[Mapping[str, str]],
+    rule: Mapping[str, Any] | None,
     public_url: str,
 ) -> dict[str, Any]:
     """The package of one hand-off, ready for JSON."""
     conversation, customer = scene.thread.conversation, scene.thread.customer
-    decision = next((d for d in scene.decisions if d["ref"] == hand_off.decision_ref), None)
     return {
         "schema": SCHEMA,
         "goal": goal_of(scene.history.turns),
@@ -83,7 +82,7 @@ def build(
             "subject": conversation.subject,
             "tags": conversation.tags,
         },
-        "rule": _rule(decision),
+        "rule": rule,
         "tried": [_tried(turn) for turn in scene.history.turns],
         "transcript": list(transcript)[-TRANSCRIPT_LENGTH:],
         "links": {
@@ -93,7 +92,9 @@ def build(
     }
 
 
-def _rule(decision: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def rule(scene: Scene, hand_off: HandOffState) -> dict[str, Any] | None:
+    """The decision that made a hand-off, if it was made just now."""
+    decision = next((d for d in scene.decisions if d["ref"] == hand_off.decision_ref), None)
     if decision is None:
         return None
     return {name: decision[name] for name in ("policy", "revision", "rule", "inputs")}

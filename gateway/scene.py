@@ -58,6 +58,8 @@ class Scene(Struct, kw_only=True):
     decisions: list[dict[str, Any]] = field(default_factory=list)
     turns_opened: list[int] = field(default_factory=list)
     verdicts: list[str] = field(default_factory=list)
+    expired: list[str] = field(default_factory=list)
+    """The rules of hand-offs that nobody claimed in time."""
 
 
 class Stage(Struct, kw_only=True):
@@ -90,6 +92,8 @@ class Occasion(Struct, frozen=True, kw_only=True):
 
     event_ref: int | None
     origin: Origin
+    received_at: datetime | None = None
+    """When the event reached us."""
     decision_ref: int | None = None
     rule: str = ""
 

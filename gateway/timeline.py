@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from rules import reading as rules_reading
 from rules.views import Decision, Turn
 from sync.store import desk, reading
-from sync.views import Command, HandOff, LeaseChange, Message
+from sync.views import Command, HandOff, LeaseChange, Message, Overlap
 
 
 class _Entry(Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -52,7 +52,13 @@ class HandOffEntry(_Entry, frozen=True, kw_only=True, tag="hand_off"):
     hand_off: HandOff
 
 
-Entry = MessageEntry | TurnEntry | DecisionEntry | LeaseEntry | CommandEntry | HandOffEntry
+class OverlapEntry(_Entry, frozen=True, kw_only=True, tag="overlap"):
+    """A person and our AI spoke at the same moment."""
+
+    overlap: Overlap
+
+
+Entry = MessageEntry | TurnEntry | DecisionEntry | LeaseEntry | CommandEntry | HandOffEntry | OverlapEntry
 
 
 async def tell(connection: AsyncConnection, conversation_ref: int) -> list[Entry]:
@@ -64,6 +70,7 @@ async def tell(connection: AsyncConnection, conversation_ref: int) -> list[Entry
         leases=await reading.leases_of(connection, conversation_ref),
         commands=await reading.commands_of(connection, conversation_ref),
         hand_offs=await desk.hand_offs_of(connection, conversation_ref),
+        overlaps=await reading.overlaps_of(connection, conversation_ref),
     )
 
 
@@ -75,6 +82,7 @@ def merge(
     leases: Iterable[LeaseChange],
     commands: Iterable[Command],
     hand_offs: Iterable[HandOff],
+    overlaps: Iterable[Overlap] = (),
 ) -> list[Entry]:
     """Order by time. At one moment: what was said to us, the turn it opened, what we made of it."""
     ordered = list(commands)
@@ -88,6 +96,7 @@ def merge(
     placed += [(d.decided_at, 1, d.ref, DecisionEntry(at=d.decided_at, decision=d)) for d in decisions]
     placed += [(c.created_at, 1, c.ref, CommandEntry(at=c.created_at, command=c)) for c in ordered]
     placed += [(h.offered_at, 1, h.ref, HandOffEntry(at=h.offered_at, hand_off=h)) for h in hand_offs]
+    placed += [(o.sent_at, 2, o.ref, OverlapEntry(at=o.sent_at, overlap=o)) for o in overlaps]
     start = min((at for at, *_ in placed), default=None)
     for lease in leases:
         at = min(lease.at, start) if lease.epoch == 1 and start else lease.at

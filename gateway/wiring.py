@@ -16,14 +16,14 @@ from adapters.model import (
     MessagePosted,
     Status,
 )
-from gateway import acts, desk
+from gateway import acts, desk, offers, rule_actions
 from gateway.facts import gather
 from gateway.scene import Occasion, Scene, Stage
 from knowledge.language import detect
 from rules import turns
 from rules.engine import decide
 from rules.turns import History
-from sync import fields, lease, mirror
+from sync import doubts, fields, lease, mirror
 from sync.lease import Holder, first_lease
 from sync.mirror import Meaning, Seen
 from sync.people import Cause, new_customer
@@ -43,7 +43,20 @@ class BotSilence(Struct, frozen=True, kw_only=True, tag="bot_silence"):
     epoch: int
 
 
-Timer = Tick | BotSilence
+class OfferExpired(Struct, frozen=True, kw_only=True, tag="offer_expired"):
+    """Nobody has claimed a hand-off in time."""
+
+    conversation_id: str
+    hand_off: int
+
+
+class DoubtSettled(Struct, frozen=True, kw_only=True, tag="doubt_settled"):
+    """It can be known now whether a message that was held for an echo of ours is one."""
+
+    conversation_id: str
+
+
+Timer = Tick | BotSilence | OfferExpired | DoubtSettled
 """What the clock puts into a lane."""
 Event = Change | Timer
 _CustomerTold = MessagePosted | ConversationChanged | CustomerChanged | CustomersMerged
@@ -55,6 +68,7 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
         case MessagePosted():
             scene = _scene(stage, home, change, occasion)
             meanings = (
+                *_given_back(scene),
                 *mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at),
                 *mirror.apply_message(scene.thread, change, _seen(stage, occasion), stage.refs),
             )
@@ -77,7 +91,7 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
             _take_answer(stage, stage.scenes[home, change.conversation_id], change, occasion)
         case DeskActed():
             desk.act(stage, stage.scenes[home, change.conversation_id], change, occasion)
-        case Tick() | BotSilence():
+        case Tick() | BotSilence() | OfferExpired() | DoubtSettled():
             _pass_time(stage, stage.scenes[home, change.conversation_id], change, occasion)
         case _:
             assert_never(change)
@@ -92,8 +106,20 @@ def _pass_time(stage: Stage, scene: Scene, timer: Timer, occasion: Occasion) -> 
             acts.move_lease(stage, scene, lease.OtherBotFellSilent(), "other_bot_silent", occasion)
         case BotSilence():
             pass
+        case OfferExpired(hand_off=ref):
+            offers.expire(stage, scene, ref, occasion)
+        case DoubtSettled():
+            _react(stage, scene, _given_back(scene), occasion)
         case _:
             assert_never(timer)
+
+
+def _given_back(scene: Scene) -> tuple[Meaning, ...]:
+    """What was held for an echo of ours, and was none, means after all."""
+    given = doubts.settle(scene.thread)
+    return tuple(
+        meaning for guess, message in given for meaning in mirror.spoken(message, guess.author, guess.person)
+    )
 
 
 def _seen(stage: Stage, occasion: Occasion) -> Seen:
@@ -170,7 +196,8 @@ def _react(stage: Stage, scene: Scene, meanings: tuple[Meaning, ...], occasion: 
         match meaning:
             case mirror.CustomerSpoke(message):
                 _listen(stage, scene, message, occasion)
-            case mirror.AgentSpoke(_, person):
+            case mirror.AgentSpoke(message, person):
+                acts.note_overlap(stage, scene, message, occasion)
                 acts.move_lease(stage, scene, lease.PersonSpoke(person), "agent_spoke", occasion)
             case mirror.AgentAssigned(person):
                 acts.move_lease(stage, scene, lease.Assigned(person), "assigned", occasion)
@@ -244,4 +271,4 @@ def _take_answer(stage: Stage, scene: Scene, answer: AnswerPrepared, occasion: O
 def _decide(stage: Stage, scene: Scene, occasion: Occasion) -> None:
     facts = gather(stage, scene, occasion)
     for decision in decide(facts, stage.policies.all, fired=scene.fired).decisions:
-        acts.carry_out(stage, scene, decision, occasion)
+        rule_actions.carry_out(stage, scene, decision, occasion)

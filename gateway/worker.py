@@ -123,6 +123,8 @@ class Worker:
             self._metrics.turns.labels(verdict).inc()
         for rule in worked.hand_offs:
             self._metrics.hand_offs.labels(rule).inc()
+        for rule in worked.expired:
+            self._metrics.expired.labels(rule).inc()
 
 
 async def _wait(event: asyncio.Event, limit: timedelta) -> None:

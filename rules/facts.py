@@ -78,6 +78,9 @@ class AiFacts(Struct, frozen=True, kw_only=True):
     failed_turns: Annotated[
         int, _says("unresolved turns in a row, up to now, since the AI last took the conversation")
     ] = 0
+    returns: Annotated[
+        int, _says("how often people gave the conversation back to the AI since it was last resolved")
+    ] = 0
     failed_turns_total: Annotated[int, _says("unresolved turns in the whole conversation")] = 0
     confidence: Annotated[float, _says("how sure the latest answer was, 0 to 1; 0 when there is none")] = 0.0
     last_failure: Annotated[str, _says('why the latest answer failed; "" when it didn\'t')] = ""

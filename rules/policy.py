@@ -11,7 +11,20 @@ import msgspec
 from msgspec import Struct, field
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from adapters.model import Origin, Status
+from adapters.model import Origin
+from rules.actions import (
+    Action,
+    Assign,
+    Fallback,
+    HandOff,
+    Note,
+    Priority,
+    Receiver,
+    Say,
+    SetStatus,
+    Side,
+    Tag,
+)
 from rules.condition import ConditionError, compile_condition
 from rules.document import MISSING, Document, PolicyError, Problem
 from rules.facts import Facts
@@ -23,6 +36,7 @@ __all__ = [
     "Assign",
     "Example",
     "ExampleResult",
+    "Fallback",
     "HandOff",
     "Message",
     "Note",
@@ -31,6 +45,7 @@ __all__ = [
     "PolicyError",
     "Priority",
     "Problem",
+    "Receiver",
     "Rule",
     "Say",
     "SetStatus",
@@ -40,67 +55,6 @@ __all__ = [
     "measures",
     "parse_policy",
 ]
-
-
-class Side(StrEnum):
-    """Whose people take over."""
-
-    DESK = "desk"
-    SAAS = "saas"
-
-
-class Priority(StrEnum):
-    """How urgent a hand-off is."""
-
-    LOW = "low"
-    NORMAL = "normal"
-    HIGH = "high"
-    URGENT = "urgent"
-
-
-class HandOff(Struct, frozen=True, kw_only=True, tag="hand_off"):
-    """Give the conversation to a person; `say` is the message that tells the customer."""
-
-    to: Side
-    queue: str = "general"
-    priority: Priority = Priority.NORMAL
-    say: str | None = None
-    reason: str = ""
-
-
-class Say(Struct, frozen=True, kw_only=True, tag="say"):
-    """Say a message to the customer, in their language."""
-
-    message: str
-
-
-class Note(Struct, frozen=True, kw_only=True, tag="note"):
-    """Write something that only agents see."""
-
-    text: str
-
-
-class Tag(Struct, frozen=True, kw_only=True, tag="tag"):
-    """Add and remove tags of the conversation."""
-
-    add: tuple[str, ...] = ()
-    remove: tuple[str, ...] = ()
-
-
-class SetStatus(Struct, frozen=True, kw_only=True, tag="set_status"):
-    """Move the conversation to a status."""
-
-    status: Status
-
-
-class Assign(Struct, frozen=True, kw_only=True, tag="assign"):
-    """Assign the conversation at the helpdesk to an agent or a team, by the vendor's id."""
-
-    agent: str | None = None
-    team: str | None = None
-
-
-Action = HandOff | Say | Note | Tag | SetStatus | Assign
 
 
 class Once(StrEnum):
@@ -287,9 +241,38 @@ class _PolicyReader:
             return self._document.refuse(
                 key, f"there is no action `{name}`", meant_or_all(name, list(_ACTIONS))
             )
-        return self._document.struct(
-            _spelled_out(value, cls), cls, f"`{name}`", say=self._message_key, message=self._message_key
+        parsed = self._document.struct(
+            _spelled_out(value, cls),
+            cls,
+            f"`{name}`",
+            say=self._message_key,
+            message=self._message_key,
+            otherwise=self._fallback,
         )
+        return self._timed(value, parsed) if isinstance(parsed, HandOff) else parsed
+
+    def _fallback(self, node: Node) -> Any:
+        parsed = self._document.struct(
+            node, Fallback, "`otherwise`", say=self._message_key, otherwise=self._fallback
+        )
+        if not isinstance(parsed, Fallback):
+            return parsed
+        if parsed.to is Receiver.AI and (parsed.queue or parsed.priority or parsed.accept_within):
+            return self._document.refuse(
+                node, "the AI takes it at once, from no queue", "with `to: ai`, give `say` alone"
+            )
+        return self._timed(node, parsed)
+
+    def _timed(self, node: Node, offer: HandOff | Fallback) -> Any:
+        """A time limit and what follows it belong together."""
+        if offer.accept_within and offer.otherwise is None:
+            cure = "add `otherwise`, or leave `accept_within` out: it then waits until somebody comes"
+            return self._document.refuse(node, "nothing is said to happen after `accept_within`", cure)
+        if offer.otherwise is not None and not offer.accept_within:
+            return self._document.refuse(
+                node, "`otherwise` would never happen", "add `accept_within`, such as 60s"
+            )
+        return offer
 
     def _message_key(self, node: Node) -> Any:
         if not isinstance(node, ScalarNode):

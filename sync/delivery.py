@@ -86,7 +86,14 @@ def after_failure(
             outcome = Outcome.UNKNOWN if error.outcome_unknown else Outcome.RETRY
             return _again(outcome, now + wait, detail, doubt=unknown_before or error.outcome_unknown)
         case _:
-            return Verdict(state="parked", outcome=_parked_as(error), reason=detail)
+            # What broke while the answer was read may have worked, as may what the vendor left open.
+            doubt = unknown_before or not isinstance(error, AdapterError) or _left_open(error)
+            outcome = _parked_as(error)
+            return Verdict(state="parked", outcome=outcome, outcome_unknown=doubt, reason=detail)
+
+
+def _left_open(error: AdapterError) -> bool:
+    return isinstance(error, Retryable) and error.outcome_unknown
 
 
 def _parked_as(error: Exception) -> Outcome:

@@ -6,9 +6,30 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from adapters.model import MessageRecord, Person
+from adapters.model import Author, MessageRecord, Person
 
 WINDOW = timedelta(minutes=10)
+
+
+SKEW = timedelta(minutes=1)
+"""A vendor's clock may be behind ours by so much."""
+
+
+class Guess(Struct, frozen=True, kw_only=True):
+    """A message that is held for the echo of a command until that is settled, as the vendor told it.
+
+    By equal `words`, or only because it came in the `moment` in which the command was being sent.
+    """
+
+    by: str
+    ref: int
+    id: str
+    author: Author
+    person: Person | None
+    text: str
+    private: bool
+    sent_at: datetime
+    seen_at: datetime
 
 
 class Sent(Struct, frozen=True, kw_only=True):
@@ -28,10 +49,53 @@ class Sent(Struct, frozen=True, kw_only=True):
     person: Person | None
     remote_id: str | None
     claimed_at: datetime | None
-    unfinished: bool = False
-    """Whether the vendor may not know of it yet."""
+    state: str = "done"
+    outcome_unknown: bool = False
+    held: tuple[Guess, ...] = ()
+    """Messages that may be its echo; one at most stays when it is settled."""
+    doubt: bool = False
+    """Whether that is still to be looked at."""
+    epoch: int | None = None
+    """The lease under which it was decided, if it speaks for the AI."""
+    done_at: datetime | None = None
+    vendor_at: datetime | None = None
+    """When the vendor says that it was sent."""
     heard: bool = False
     """Whether a status was told back to us."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the vendor may not know of it yet."""
+        return self.state in {"waiting", "in_flight"}
+
+    @property
+    def possible(self) -> bool:
+        """Whether the vendor may know of it: what never left, or was refused, has no echo."""
+        return self.state in {"in_flight", "done"} or self.outcome_unknown
+
+    @property
+    def awaited(self) -> bool:
+        """Whether an echo of it may still come without the vendor's telling that it is one."""
+        return self.remote_id is None and self.possible and (self.unfinished or not self.held)
+
+    @property
+    def echoes(self) -> tuple[Guess, ...]:
+        """Which of the held messages stay, as far as can be known when it isn't being sent.
+
+        The vendor's id says so. Until it is known, those of equal words; in the end one of them. None of a
+        command that never arrived.
+        """
+        if self.remote_id is not None:
+            return tuple(guess for guess in self.held if guess.id == self.remote_id)
+        alike = tuple(guess for guess in self.held if guess.by == "words") if self.possible else ()
+        return alike if self.unfinished else alike[:1]
+
+
+class Own(Struct, frozen=True, kw_only=True):
+    """The command that a message is the echo of; `by` says how we know: `certain`, `words` or `moment`."""
+
+    sent: Sent
+    by: str
 
 
 def _plain(text: str) -> str:
@@ -47,28 +111,39 @@ def _says(message: MessageRecord, sent: Sent) -> bool:
     return said == meant or (sent.person is not None and said == _plain(f"{sent.person.name}: {sent.text}"))
 
 
-def find_own(message: MessageRecord, ledger: Iterable[Sent]) -> Sent | None:
+def find_own(message: MessageRecord, ledger: Iterable[Sent], *, tokens: bool = False) -> Own | None:
     """The command that wrote `message`, if one of ours did.
 
-    By our token, then by the vendor's id, then, for a command whose id isn't known yet, by equal
-    content within a window: some vendors keep neither.
+    By our token, then by the vendor's id. Where the vendor doesn't keep our `tokens`, and the id isn't known
+    yet: by equal words within a window; then, while a command is being sent, by the moment alone, as some
+    vendors dress up what we write. These two are guesses: when the command is settled, one at most stays, for
+    one command has one echo (`Sent.echoes`), and the others are given back (`sync.doubts`).
     """
     entries = tuple(sent for sent in ledger if sent.kind in {"reply", "note"})
-    for sent in entries:
-        if (message.token is not None and message.token == sent.key) or sent.remote_id == message.id:
-            return sent
-    if message.token is not None:
-        return None
-    for sent in entries:
-        if (
-            sent.remote_id is None
-            and sent.claimed_at is not None
-            and sent.private == message.private
-            and abs(message.sent_at - sent.claimed_at) < WINDOW
-            and _says(message, sent)
-        ):
-            return sent
-    return None
+    known = next((own for sent in entries if (own := _known(message, sent))), None)
+    if known is not None or tokens or message.token is not None:
+        return known
+    near = [sent for sent in entries if sent.awaited and _near(message, sent)]
+    alike = next((sent for sent in near if _says(message, sent)), None)
+    if alike is not None:
+        return Own(sent=alike, by="words")
+    being_sent = next((sent for sent in near if sent.state == "in_flight" and not message.private), None)
+    return Own(sent=being_sent, by="moment") if being_sent else None
+
+
+def _known(message: MessageRecord, sent: Sent) -> Own | None:
+    if (message.token is not None and message.token == sent.key) or sent.remote_id == message.id:
+        return Own(sent=sent, by="certain")
+    guess = next((guess for guess in sent.held if guess.id == message.id), None)
+    return Own(sent=sent, by=guess.by) if guess else None
+
+
+def _near(message: MessageRecord, sent: Sent) -> bool:
+    """Whether the times agree: no echo is older than its command, or much younger than its sending."""
+    if sent.claimed_at is None or sent.private != message.private:
+        return False
+    over = sent.state != "in_flight" and message.sent_at >= sent.claimed_at + WINDOW
+    return message.sent_at >= sent.created_at - SKEW and not over
 
 
 def awaited_status(ledger: Iterable[Sent]) -> Sent | None:

@@ -15,8 +15,8 @@ from adapters.model import (
     Person,
     Status,
 )
-from sync import identity
-from sync.echo import Sent, awaited_status, find_own, is_own_status, latest_status
+from sync import doubts, identity
+from sync.echo import Own, Sent, awaited_status, find_own, is_own_status, latest_status
 from sync.identity import Address, LinkRules, Mark
 from sync.thread import CustomerState, MessageState, Refs, Thread, person_json, person_of
 
@@ -73,7 +73,7 @@ Meaning = CustomerSpoke | AgentSpoke | OtherBotSpoke | Echoed | StatusMoved | Ag
 def apply_message(thread: Thread, change: MessagePosted, seen: Seen, refs: Refs) -> tuple[Meaning, ...]:
     """Store a new message (or an edit) and say what it means; nothing when we knew it."""
     record = change.message
-    own = None if record.author is Author.CUSTOMER else find_own(record, thread.ledger)
+    own = None if record.author is Author.CUSTOMER else find_own(record, thread.ledger, tokens=thread.tokens)
     known = thread.known_messages.get(record.id)
     if known is not None:
         # A vendor may dress up what we wrote (a name in front, say): that is no edit.
@@ -83,30 +83,34 @@ def apply_message(thread: Thread, change: MessagePosted, seen: Seen, refs: Refs)
         return ()
     message = _store(thread, record, own, seen, refs)
     if own is not None:
-        return (Echoed(own),)
-    return () if record.private else _spoken(message, record)
+        return (Echoed(own.sent),)
+    return spoken(message, record.author, record.person)
 
 
-def _spoken(message: MessageState, record: MessageRecord) -> tuple[Meaning, ...]:
-    match record.author:
+def spoken(message: MessageState, author: Author, person: Person | None) -> tuple[Meaning, ...]:
+    """What it means that somebody else wrote this; what only agents see means nothing."""
+    if message.private:
+        return ()
+    match author:
         case Author.CUSTOMER:
             return (CustomerSpoke(message),)
         case Author.AGENT:
-            return (AgentSpoke(message, record.person),)
+            return (AgentSpoke(message, person),)
         case Author.AI:
             return (OtherBotSpoke(message),)
         case _:
             return ()
 
 
-def _store(thread: Thread, record: MessageRecord, own: Sent | None, seen: Seen, refs: Refs) -> MessageState:
+def _store(thread: Thread, record: MessageRecord, own: Own | None, seen: Seen, refs: Refs) -> MessageState:
+    ours = own.sent if own else None
     message = MessageState(
         ref=refs.next(),
         conversation_ref=thread.ref,
         id=record.id,
-        author=own.author if own else record.author,
-        person=person_json(own.person if own else record.person),
-        text=own.text if own else record.text,
+        author=ours.author if ours else record.author,
+        person=person_json(ours.person if ours else record.person),
+        text=ours.text if ours else record.text,
         private=record.private,
         attachments=[
             {"id": item.id, "url": item.url, "name": item.name, "content_type": item.content_type}
@@ -116,8 +120,10 @@ def _store(thread: Thread, record: MessageRecord, own: Sent | None, seen: Seen, 
         sent_at=record.sent_at,
         seen_at=seen.now,
         event_ref=seen.event_ref,
-        command_ref=own.ref if own else None,
+        command_ref=ours.ref if ours else None,
     )
+    if own is not None and own.by != "certain":
+        doubts.hold(thread, own, record, message)
     thread.messages.append(message)
     thread.known_messages[record.id] = record.text
     conversation = thread.conversation

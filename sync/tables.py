@@ -219,36 +219,6 @@ class LeaseChange(SQLModel, table=True):
     xid: Optional[str] = _xid()  # noqa: UP045 - as above
 
 
-class HandOff(SQLModel, table=True):
-    """A conversation offered to people, with its package."""
-
-    __tablename__ = "hand_off"
-    __table_args__ = (
-        Index(
-            "hand_off_open",
-            "conversation_ref",
-            unique=True,
-            postgresql_where=text("state IN ('offered', 'claimed')"),
-        ),
-        Index("hand_off_queue", "state", "queue", "ref"),
-    )
-
-    ref: int = _ref()
-    conversation_ref: int = _link()
-    state: str = _text()
-    to: str = _text()
-    queue: str = _text()
-    priority: str = _text()
-    rule: str = _text()
-    decision_ref: int | None = _link(default=None, nullable=True)
-    package: dict[str, Any] = _json()
-    agent: dict[str, Any] | None = _json(default=None, nullable=True)
-    offered_at: datetime = _at()
-    claimed_at: datetime | None = _at(default=None, nullable=True)
-    ended_at: datetime | None = _at(default=None, nullable=True)
-    xid: Optional[str] = _xid()  # noqa: UP045 - as above
-
-
 class CommandRow(SQLModel, table=True):
     """The outbox and its ledger: one thing to do, in order per subject and connection.
 
@@ -268,6 +238,7 @@ class CommandRow(SQLModel, table=True):
             postgresql_where=text("state IN ('waiting', 'in_flight')"),
         ),
         Index("command_in_flight", "claimed_by", postgresql_where=text("state = 'in_flight'")),
+        Index("command_doubt", "conversation_ref", postgresql_where=text("doubt AND state <> 'in_flight'")),
         Index("command_parked", "done_at", "ref", postgresql_where=text("state = 'parked'")),
         Index(
             "command_remote", "conversation_ref", "remote_id", postgresql_where=text("remote_id IS NOT NULL")
@@ -302,6 +273,9 @@ class CommandRow(SQLModel, table=True):
     done_at: datetime | None = _at(default=None, nullable=True)
     heard_at: datetime | None = _at(default=None, nullable=True)
     remote_id: str | None = _text(default=None, nullable=True)
+    vendor_at: datetime | None = _at(default=None, nullable=True)
+    held: list[Any] | None = _json(default=None, nullable=True)
+    doubt: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     reason: str | None = _text(default=None, nullable=True)
     parked_as: str | None = _text(default=None, nullable=True)
 

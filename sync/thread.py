@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from adapters.model import Command, Person
 from sync.copies import ConflictChange, Copy
-from sync.echo import Sent
+from sync.echo import Guess, Sent
 from sync.identity import Address, Mark
 from sync.lease import Lease
 from sync.merge import Version
@@ -171,10 +171,46 @@ class HandOffState(Struct, kw_only=True):
     decision_ref: int | None
     package: dict[str, Any]
     agent: dict[str, Any] | None = None
+    meant_for: dict[str, Any] | None = None
+    """Who had the conversation before, if this goes back to them; anybody may claim it."""
+    cause: str = "rule"
+    """Why it was offered: a `rule`, or what became of the offer that it `follows`."""
+    follows: int | None = None
+    accept_by: datetime | None = None
+    otherwise: dict[str, Any] | None = None
+    """What happens when nobody has claimed it by then; of the shape of a policy's `otherwise`."""
     offered_at: datetime
     claimed_at: datetime | None = None
     ended_at: datetime | None = None
     dirty: bool = False
+
+
+class Overlap(Struct, frozen=True, kw_only=True):
+    """A person's message and a reply of our AI that may have crossed it; confirmed once that was sent."""
+
+    ref: int
+    conversation_ref: int
+    command_ref: int
+    message_ref: int
+    person: dict[str, Any] | None
+    kind: str
+    """`while_sending`: we heard of the person before the reply was out. `told_late`: only afterwards."""
+    spoke_at: datetime
+    heard_at: datetime
+    event_ref: int | None
+    state: str = "possible"
+    sent_at: datetime | None = None
+
+
+class PeoplePast(Struct, frozen=True, kw_only=True):
+    """What people had to do with a conversation since it was last resolved."""
+
+    returns: int = 0
+    """How often it went back to the AI from them, or from a queue in which nobody came."""
+    queue: str = ""
+    agent: dict[str, Any] | None = None
+    words: tuple[str, ...] = ()
+    """What was said last while they had it, by them and by the customer."""
 
 
 class Thread(Struct, kw_only=True):
@@ -185,6 +221,7 @@ class Thread(Struct, kw_only=True):
     customer: CustomerState | None = None
     is_new: bool = False
     hand_off: HandOffState | None = None
+    people: PeoplePast = PeoplePast()
     known_messages: dict[str, str] = field(default_factory=dict)
     """Texts of the messages of this batch that were stored before, by vendor id."""
     ledger: list[Sent] = field(default_factory=list)
@@ -196,15 +233,24 @@ class Thread(Struct, kw_only=True):
     silenced: list[str] = field(default_factory=list)
     """Connections whose waiting commands of the AI are to be superseded."""
 
+    tokens: bool = False
+    """Whether its helpdesk tells our token with each message that we wrote."""
+    doubts: dict[int, Sent] = field(default_factory=dict)
+    """Commands of which this batch changes what is held for their echo, by ref."""
+    given_back: list[Guess] = field(default_factory=list)
+    """Messages that turned out to be no echoes of ours."""
+    overlaps: list[Overlap] = field(default_factory=list)
     heard: list[int] = field(default_factory=list)
     """Commands whose status was told back in this batch."""
 
     def hear(self, sent: Sent) -> None:
         """Note that a status of ours was told back."""
         self.heard.append(sent.ref)
-        self.ledger = [
-            msgspec.structs.replace(s, heard=True) if s.ref == sent.ref else s for s in self.ledger
-        ]
+        self.note(msgspec.structs.replace(sent, heard=True))
+
+    def note(self, sent: Sent) -> None:
+        """Keep what is known now of a command in the ledger."""
+        self.ledger = [sent if known.ref == sent.ref else known for known in self.ledger]
 
     @property
     def ref(self) -> int:

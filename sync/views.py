@@ -95,7 +95,10 @@ class Conversation(Struct, frozen=True, kw_only=True):
 
 
 class HandOff(Struct, frozen=True, kw_only=True):
-    """A conversation offered to people: `offered`, `claimed`, then `resolved`, `returned` or `taken`."""
+    """A conversation offered to people: `offered`, `claimed`, then `resolved`, `returned` or `taken`.
+
+    `expired` is one that nobody claimed by `accept_by`; the next one `follows` it, and `cause` says so.
+    """
 
     ref: int
     conversation_ref: int
@@ -106,6 +109,10 @@ class HandOff(Struct, frozen=True, kw_only=True):
     rule: str
     decision_ref: int | None
     agent: Person | None
+    meant_for: Person | None
+    cause: str
+    follows: int | None
+    accept_by: datetime | None
     offered_at: datetime
     claimed_at: datetime | None
     ended_at: datetime | None
@@ -150,6 +157,25 @@ class LeaseChange(Struct, frozen=True, kw_only=True):
     cause: str
     event_ref: int | None
     at: datetime
+
+
+class Overlap(Struct, frozen=True, kw_only=True):
+    """A person and our AI spoke to the customer at the same moment.
+
+    `while_sending`: the person's message (`message_ref`) reached us while the reply (`command_ref`) was on
+    its way. `told_late`: the helpdesk told us of it only afterwards, though it was first.
+    """
+
+    ref: int
+    conversation_ref: int
+    command_ref: int
+    message_ref: int
+    person: Person | None
+    kind: str
+    spoke_at: datetime
+    heard_at: datetime
+    sent_at: datetime
+    event_ref: int | None
 
 
 class Attempt(Struct, frozen=True, kw_only=True):

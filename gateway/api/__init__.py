@@ -19,6 +19,7 @@ HANDLERS: list[ControllerRouterHandler] = [
     conversations.list_conversations,
     conversations.get_conversation,
     conversations.get_timeline,
+    conversations.list_overlaps,
     customers.get_customer,
     customers.list_merges,
     customers.merge,

@@ -21,7 +21,7 @@ from gateway.timeline import Entry
 from sync.lease import Holder
 from sync.store import desk, reading
 from sync.store.reading import Wanted
-from sync.views import Conversation, Customer, HandOff
+from sync.views import Conversation, Customer, HandOff, Overlap
 
 LIST = "/v1/conversations"
 LARGEST_REF = 2**63 - 1
@@ -32,6 +32,13 @@ class ConversationPage(Struct, frozen=True, kw_only=True):
     """One page; `next` is the path of the one after it, `null` on the last."""
 
     items: list[Conversation]
+    next: str | None
+
+
+class OverlapPage(Struct, frozen=True, kw_only=True):
+    """One page; `next` is the path of the one after it, `null` on the last."""
+
+    items: list[Overlap]
     next: str | None
 
 
@@ -119,6 +126,29 @@ async def get_timeline(
         await _conversation(database, ref)
         entries = await timeline.tell(database, ref)
     return tagged(request, Timeline(conversation_ref=ref, entries=entries))
+
+
+@get(
+    "/v1/overlaps",
+    guards=[require(Scope.READ)],
+    operation_id="listOverlaps",
+    summary="When a person and the AI spoke at once",
+    description=(
+        "Latest first. No helpdesk's API can exclude that a person speaks in the very moment in which a reply"
+        " is being sent; it is found out afterwards and listed here."
+    ),
+    tags=["Conversations"],
+    responses=documented(400),
+)
+async def list_overlaps(
+    house: NamedDependency[House], cursor: Cursor = None, limit: Limit = 50
+) -> OverlapPage:
+    """One page of overlaps."""
+    async with house.engine.connect() as database:
+        found = await reading.overlaps(database, before=decode(cursor), most=limit + 1)
+    position = found[limit - 1].ref if len(found) > limit else None
+    link = following(path="/v1/overlaps", query={}, limit=limit, position=position)
+    return OverlapPage(items=found[:limit], next=link)
 
 
 async def _conversation(database: Any, ref: int) -> Conversation:

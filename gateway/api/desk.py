@@ -39,12 +39,13 @@ class StateFilter(StrEnum):
     RESOLVED = "resolved"
     RETURNED = "returned"
     TAKEN = "taken"
+    EXPIRED = "expired"
     ALL = "all"
 
 
 _STATES = {
     StateFilter.OPEN: desk.OPEN,
-    StateFilter.ALL: ("offered", "claimed", "resolved", "returned", "taken"),
+    StateFilter.ALL: ("offered", "claimed", "resolved", "returned", "taken", "expired"),
 }
 
 

@@ -1,5 +1,7 @@
 """Whether it lives, whether it is ready, and its numbers."""
 
+from datetime import datetime
+
 from litestar import Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
@@ -11,6 +13,7 @@ from gateway.api.problems import problem
 from gateway.house import House
 from sync.store import conflicts, parking
 from sync.store.inbox import oldest_pending
+from sync.store.timers import waiting_since
 
 
 @get("/healthz", summary="Whether the process lives", security=[{}])
@@ -37,9 +40,14 @@ async def metrics(house: NamedDependency[House]) -> Response[bytes]:
     """The series of this process."""
     async with house.engine.connect() as connection:
         oldest = await oldest_pending(connection)
+        waiting = await waiting_since(connection)
         house.metrics.set_parked(await parking.counts(connection), house.clock())
         house.metrics.open_conflicts.set(await conflicts.count_open(connection))
-    age = (house.clock() - oldest).total_seconds() if oldest else 0.0
-    house.metrics.oldest_event.set(max(0.0, age))
+    house.metrics.oldest_event.set(_age(house, oldest))
+    house.metrics.oldest_offer.set(_age(house, waiting))
     await house.limits.report()
     return Response(house.metrics.render(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _age(house: House, since: datetime | None) -> float:
+    return max(0.0, (house.clock() - since).total_seconds()) if since else 0.0

@@ -129,4 +129,6 @@ def _why(request: Caller, hand_off: FullHandOff) -> str:
         return t("desk.ended")
     if hand_off.agent is None:
         return t("desk.claim_first")
+    if hand_off.agent.id == request.auth.agent.id:
+        return t("desk.stays")
     return t("desk.held_by", name=hand_off.agent.name or hand_off.agent.id)

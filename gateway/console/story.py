@@ -13,6 +13,7 @@ from gateway.timeline import (
     HandOffEntry,
     LeaseEntry,
     MessageEntry,
+    OverlapEntry,
     TurnEntry,
 )
 from rules.views import Turn
@@ -76,7 +77,7 @@ def _items(
             if command.kind not in _SPEAKS:
                 return [Done(at=entry.at, command=command)]
             return [] if command.ref in heard else [Unsaid(at=entry.at, command=command)]
-        case TurnEntry() | DecisionEntry() | HandOffEntry() | LeaseEntry():
+        case TurnEntry() | DecisionEntry() | HandOffEntry() | OverlapEntry() | LeaseEntry():
             return [entry]
         case _:
             assert_never(entry)

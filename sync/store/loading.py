@@ -9,10 +9,18 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, INTERVAL, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 
-from sync.echo import WINDOW, Sent
+from adapters.model import MessageRecord
+from sync.echo import WINDOW, Guess, Sent
 from sync.lease import Holder, Lease
 from sync.store.customers import CUSTOMER, customer_of
-from sync.thread import ConversationState, CustomerState, HandOffState, Thread, person_of
+from sync.thread import (
+    ConversationState,
+    CustomerState,
+    HandOffState,
+    PeoplePast,
+    Thread,
+    person_of,
+)
 
 Address = tuple[str, str]
 """A vendor's id at a connection."""
@@ -31,12 +39,47 @@ LEFT JOIN hand_off h ON h.conversation_ref = v.ref AND h.state IN ('offered', 'c
 _KNOWN = text("""
 SELECT conversation_ref, id, text FROM message WHERE conversation_ref = ANY(:refs) AND id = ANY(:ids)
 """).bindparams(_REFS, _ADDRESSES[1])
+# What bears our token or a known id is ours however late it comes; words are compared in the window alone.
+# That begins when it was sent: a vendor that was down for an hour hears of it then.
 _LEDGER = text("""
-SELECT ref, conversation_ref, kind, key, created_at, body, remote_id, claimed_at, state, heard_at
-FROM command
-WHERE conversation_ref = ANY(:refs) AND kind IN ('reply', 'note', 'set_status')
-  AND GREATEST(created_at, claimed_at) > now() - :within
-""").bindparams(_REFS, bindparam("within", type_=INTERVAL))
+SELECT c.ref, c.conversation_ref, c.kind, c.key, c.created_at, c.body, c.remote_id, c.claimed_at, c.state,
+  c.heard_at, c.outcome_unknown, c.held, c.doubt, c.epoch, c.done_at, c.vendor_at
+FROM command c
+WHERE c.conversation_ref = ANY(:refs) AND c.kind IN ('reply', 'note', 'set_status')
+  AND (c.created_at > now() - :within OR c.claimed_at > now() - :within
+    OR c.state IN ('waiting', 'in_flight') OR c.doubt
+    OR c.key = ANY(:tokens) OR c.remote_id = ANY(:ids))
+ORDER BY c.ref
+""").bindparams(
+    _REFS, bindparam("within", type_=INTERVAL), bindparam("tokens", type_=ARRAY(TEXT)), _ADDRESSES[1]
+)
+# The last stretch in which the AI didn't have it: it ended when the AI got it back, or goes on.
+_PEOPLE = text("""
+SELECT v.ref, h.queue, h.agent,
+  (SELECT count(*) FROM lease_change l
+   WHERE l.conversation_ref = v.ref AND l.cause IN ('returned', 'nobody_came') AND l.epoch > e.resolved
+  ) AS returns,
+  CASE WHEN e.resolved < v.lease_epoch THEN (
+    SELECT array_agg(m.text ORDER BY m.sent_at, m.ref) FROM (
+      SELECT * FROM message
+      WHERE conversation_ref = v.ref AND NOT private AND author IN ('agent', 'customer')
+        AND (seen_at > s.began OR (author = 'agent' AND seen_at = s.began))
+        AND (author = 'agent' OR v.lease_holder <> 'ai' OR seen_at < v.lease_since)
+      ORDER BY sent_at DESC, ref DESC LIMIT :words) m
+  ) END AS words
+FROM unnest(:refs) AS c(ref)
+JOIN conversation v ON v.ref = c.ref
+CROSS JOIN LATERAL (
+  SELECT coalesce(max(epoch) FILTER (WHERE cause = 'resolved'), 0) AS resolved,
+         coalesce(max(epoch) FILTER (WHERE holder = 'ai' AND epoch < v.lease_epoch), 0) AS ai
+  FROM lease_change WHERE conversation_ref = v.ref) e
+CROSS JOIN LATERAL (
+  SELECT min(at) AS began FROM lease_change WHERE conversation_ref = v.ref AND epoch > e.ai) s
+LEFT JOIN LATERAL (
+  SELECT queue, agent FROM hand_off WHERE conversation_ref = v.ref ORDER BY ref DESC LIMIT 1) h ON true
+""").bindparams(_REFS)
+WORDS = 4
+"""How many texts of a stretch with people are remembered."""
 _CONVERSATION_FIELDS = tuple(name for name in ConversationState.__struct_fields__ if name != "dirty")
 
 
@@ -81,11 +124,30 @@ async def load_known_messages(
             by_ref[row.conversation_ref].known_messages[row.id] = row.text
 
 
-async def load_ledger(connection: AsyncConnection, threads: Iterable[Thread]) -> None:
-    """Give each thread the commands that may come back to it as echoes."""
+async def load_people(connection: AsyncConnection, threads: Iterable[Thread]) -> None:
+    """Give the threads that people have had their past with people; most never leave the AI."""
+    by_ref = {thread.ref: thread for thread in threads if thread.lease.epoch > 1}
+    if by_ref:
+        for row in await connection.execute(_PEOPLE, {"refs": list(by_ref), "words": WORDS}):
+            by_ref[row.ref].people = PeoplePast(
+                returns=row.returns, queue=row.queue or "", agent=row.agent, words=tuple(row.words or ())
+            )
+
+
+async def load_ledger(
+    connection: AsyncConnection, threads: Iterable[Thread], messages: Iterable[MessageRecord]
+) -> None:
+    """Give each thread the commands that may come back to it as echoes, surely those of these messages."""
     by_ref = {thread.ref: thread for thread in threads}
     if by_ref:
-        for row in await connection.execute(_LEDGER, {"refs": list(by_ref), "within": WINDOW}):
+        told = list(messages)
+        values = {
+            "refs": list(by_ref),
+            "within": WINDOW,
+            "tokens": [message.token for message in told if message.token is not None],
+            "ids": [message.id for message in told],
+        }
+        for row in await connection.execute(_LEDGER, values):
             by_ref[row.conversation_ref].ledger.append(_sent(row))
 
 
@@ -102,6 +164,12 @@ def _sent(row: Row[Any]) -> Sent:
         person=person_of(row.body.get("person")),
         remote_id=row.remote_id,
         claimed_at=row.claimed_at,
-        unfinished=row.state in {"waiting", "in_flight"},
+        state=row.state,
+        outcome_unknown=row.outcome_unknown,
+        held=msgspec.convert(row.held or (), tuple[Guess, ...]),
+        doubt=row.doubt,
+        epoch=row.epoch,
+        done_at=row.done_at,
+        vendor_at=row.vendor_at,
         heard=row.heard_at is not None,
     )

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql.expression import bindparam
 
 from config.database import written_between
-from sync.tables import Conversation, Customer, HandOff, IdentityRow, LeaseChange, Message
+from sync.tables import Conversation, Customer, IdentityRow, LeaseChange, Message
+from sync.voice_tables import HandOff
 
 conversation: Any = Conversation.__table__  # type: ignore[attr-defined]
 message: Any = Message.__table__  # type: ignore[attr-defined]
@@ -25,6 +26,9 @@ lease_change: Any = LeaseChange.__table__  # type: ignore[attr-defined]
 hand_off: Any = HandOff.__table__  # type: ignore[attr-defined]
 customer: Any = Customer.__table__  # type: ignore[attr-defined]
 identity: Any = IdentityRow.__table__  # type: ignore[attr-defined]
+
+_OFFERS = ("meant_for", "cause", "follows", "accept_by", "otherwise")
+"""How a hand-off was offered: for those who work with it."""
 
 LOGGED = ("conversation", "message", "turn", "lease_change", "decision", "hand_off", "customer")
 """Every table that carries an `xid`."""
@@ -167,7 +171,7 @@ def _hand_offs(window: Window) -> Select[Any]:
         hand_off.c.package["goal"],
         type_=JSONB,
     )
-    return _rows(hand_off, window, package.label("package"), without=["package"])
+    return _rows(hand_off, window, package.label("package"), without=["package", *_OFFERS])
 
 
 def _customers(window: Window) -> Select[Any]:

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import insert, text
+from sqlalchemy import func, insert, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, INTEGER, TEXT
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
+from sqlmodel import col
 
 from config.database import storable
 from sync.delivery import Outcome, Verdict
@@ -69,7 +70,8 @@ def _held(holds: Iterable[Hold]) -> dict[str, list[Any]]:
 
 
 # Only the first unfinished command of each subject and connection is due. An epoch that has
-# moved on means that the right to speak is gone: the check rides in the claim, right before sending.
+# moved on means that the right to speak is gone: the check rides in the claim, right before sending. So
+# does the one for messages that are held for echoes of ours: one may be a person's.
 # Each connection has its own list, so that a long one keeps nobody else's from being looked at.
 _CLAIM = text("""
 WITH RECURSIVE names(connection) AS (
@@ -90,6 +92,8 @@ WITH RECURSIVE names(connection) AS (
           AND NOT EXISTS (SELECT 1 FROM command e
             WHERE e.subject_ref = c.subject_ref AND e.connection = c.connection
               AND e.ref < c.ref AND e.state IN ('waiting', 'in_flight'))
+          AND (c.epoch IS NULL OR NOT EXISTS (SELECT 1 FROM command d
+            WHERE d.conversation_ref = c.conversation_ref AND d.doubt AND d.state <> 'in_flight'))
         ORDER BY c.priority, c.ref
         LIMIT COALESCE(r.size, :share)
         FOR UPDATE OF c SKIP LOCKED
@@ -105,7 +109,10 @@ UPDATE command c SET
     state = CASE WHEN c.epoch <> spoken.lease_epoch THEN 'superseded' ELSE 'in_flight' END,
     done_at = CASE WHEN c.epoch <> spoken.lease_epoch THEN CAST(:now AS timestamptz) END,
     reason = CASE WHEN c.epoch <> spoken.lease_epoch THEN 'the lease moved on before it was sent' END,
-    claimed_by = :worker, claimed_at = :now, attempts = c.attempts + 1
+    claimed_by = CASE WHEN c.epoch <> spoken.lease_epoch THEN NULL ELSE CAST(:worker AS bigint) END,
+    claimed_at = CASE WHEN c.epoch <> spoken.lease_epoch THEN c.claimed_at ELSE CAST(:now AS timestamptz) END,
+    doubt = c.doubt OR (COALESCE(c.epoch <> spoken.lease_epoch, false) AND c.held IS NOT NULL),
+    attempts = c.attempts + CASE WHEN c.epoch <> spoken.lease_epoch THEN 0 ELSE 1 END
 FROM due LEFT JOIN spoken ON spoken.ref = due.conversation_ref
 WHERE c.ref = due.ref AND (due.conversation_ref IS NULL OR spoken.ref IS NOT NULL)
 RETURNING c.*, spoken.id AS conversation_id, spoken.connection AS home
@@ -149,15 +156,20 @@ class Finished(Struct, frozen=True, kw_only=True):
     started_at: datetime
     ended_at: datetime
     remote_id: str | None = None
+    vendor_at: datetime | None = None
 
 
 _SETTLE = text("""
 UPDATE command SET
     state = :to,
     ready_at = COALESCE(CAST(:ready_at AS timestamptz), ready_at), outcome_unknown = :unknown,
-    remote_id = COALESCE(:remote, remote_id), reason = :reason, claimed_by = NULL,
+    remote_id = COALESCE(:remote, remote_id), reason = :reason,
+    vendor_at = COALESCE(CAST(:vendor_at AS timestamptz), vendor_at),
+    claimed_by = NULL,
     attempts = attempts - :uncounted,
     parked_as = CASE WHEN :to = 'parked' THEN :outcome END,
+    doubt = held IS NOT NULL AND NOT COALESCE(
+        jsonb_array_length(held) = 1 AND held -> 0 ->> 'id' = :remote, false),
     done_at = CASE WHEN :to = 'waiting' THEN NULL ELSE CAST(:now AS timestamptz) END
 WHERE ref = :of AND state = 'in_flight' AND claimed_by = :worker AND claimed_at = :claimed_at
 """).bindparams(
@@ -182,6 +194,7 @@ async def settle(connection: AsyncConnection, finished: Sequence[Finished]) -> N
                 "unknown": item.verdict.outcome_unknown,
                 "uncounted": 0 if item.verdict.counts else 1,
                 "remote": item.remote_id,
+                "vendor_at": item.vendor_at,
                 "reason": storable(item.verdict.reason),
                 "outcome": item.verdict.outcome.value,
                 "now": item.ended_at,
@@ -206,12 +219,23 @@ def _attempt(item: Finished) -> dict[str, Any]:
     }
 
 
+def _own_messages() -> Any:
+    statement = upsert(Message)
+    ours = {name: statement.excluded[name] for name in ("author", "person", "text", "command_ref")}
+    return statement.on_conflict_do_update(
+        index_elements=["conversation_ref", "id"],
+        set_=ours | {"xid": func.pg_current_xact_id()},
+        where=col(Message.command_ref).is_distinct_from(statement.excluded.command_ref),
+    )
+
+
+_OWN_MESSAGES = _own_messages()
+
+
 async def record_own_messages(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
-    """Store messages that a vendor confirmed, unless their echo was faster."""
+    """Store messages that a vendor confirmed; an echo that was faster, and not known for one, is ours now."""
     if rows:
-        await connection.execute(
-            upsert(Message).on_conflict_do_nothing(index_elements=["conversation_ref", "id"]), rows
-        )
+        await connection.execute(_OWN_MESSAGES, rows)
 
 
 _RENEW = text("""

@@ -20,6 +20,7 @@ from sync.views import (
     FirstReply,
     LeaseChange,
     Message,
+    Overlap,
 )
 
 
@@ -156,6 +157,28 @@ async def leases_of(connection: AsyncConnection, conversation_ref: int) -> list[
         conversation_ref,
         LeaseChange,
     )
+
+
+async def overlaps_of(connection: AsyncConnection, conversation_ref: int) -> list[Overlap]:
+    """When a person and our AI spoke at once in a conversation."""
+    return await _all(
+        connection,
+        "SELECT * FROM overlap WHERE conversation_ref = :of AND state = 'confirmed' ORDER BY ref",
+        conversation_ref,
+        Overlap,
+    )
+
+
+_OVERLAPS = text("""
+SELECT * FROM overlap WHERE state = 'confirmed' AND (CAST(:before AS bigint) IS NULL OR ref < :before)
+ORDER BY ref DESC LIMIT :most
+""").bindparams(bindparam("before", type_=BIGINT))
+
+
+async def overlaps(connection: AsyncConnection, *, before: int | None, most: int) -> list[Overlap]:
+    """When a person and our AI spoke at once, anywhere, latest first."""
+    rows = await connection.execute(_OVERLAPS, {"before": before, "most": most})
+    return [msgspec.convert(dict(row), Overlap) for row in rows.mappings()]
 
 
 async def commands_of(connection: AsyncConnection, conversation_ref: int) -> list[Command]:

@@ -12,11 +12,11 @@ from sqlalchemy.sql.expression import bindparam
 from sqlmodel import col
 
 from sync.priority import Priority
+from sync.store import doubts
 from sync.store.upserts import upsert_by_ref
 from sync.tables import (
     CommandRow,
     Conversation,
-    HandOff,
     LeaseChange,
     Message,
     ref_block,
@@ -27,6 +27,7 @@ from sync.thread import (
     Thread,
     person_json,
 )
+from sync.voice_tables import HandOff
 
 WAKE_DISPATCHERS = "deskbridge_outbox"
 Address = tuple[str, str]
@@ -47,6 +48,7 @@ async def save(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
     await _save_hand_offs(connection, threads)
     await _silence(connection, threads)
     await _save_heard(connection, threads)
+    await doubts.save(connection, threads)
     await _save_commands(connection, threads)
 
 
@@ -58,7 +60,7 @@ _CONVERSATIONS = upsert_by_ref(
     *(set(ConversationState.__struct_fields__) - {"ref", "connection", "id", "created_at", "dirty"}),
     *_LEASE_FIELDS,
 )
-_HAND_OFFS = upsert_by_ref(HandOff, "state", "agent", "claimed_at", "ended_at")
+_HAND_OFFS = upsert_by_ref(HandOff, "state", "agent", "claimed_at", "ended_at", "accept_by")
 _LEASES = insert(LeaseChange)
 _COMMANDS = insert(CommandRow)
 _WAKE = text("SELECT pg_notify(:channel, '')")
@@ -133,7 +135,8 @@ async def _save_hand_offs(connection: AsyncConnection, threads: Sequence[Thread]
 
 # What the AI decided under an older epoch, or before a burst went on, must not be said any more.
 _SILENCE = text("""
-UPDATE command SET state = 'superseded', done_at = now(), reason = 'overtaken before it was sent'
+UPDATE command SET state = 'superseded', done_at = now(), doubt = held IS NOT NULL,
+    reason = 'overtaken before it was sent'
 FROM unnest(:refs, :names) AS s(ref, name)
 WHERE conversation_ref = s.ref AND connection = s.name AND state = 'waiting' AND epoch IS NOT NULL
 """).bindparams(bindparam("refs", type_=ARRAY(BIGINT)), bindparam("names", type_=ARRAY(TEXT)))

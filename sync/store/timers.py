@@ -33,3 +33,34 @@ async def silent_bots(connection: AsyncConnection, *, before: datetime) -> list[
     """Conversations that another bot has and in which it hasn't spoken since `before`."""
     rows = await connection.execute(_SILENT_BOTS, {"before": before, "most": MOST})
     return [Place(**row) for row in rows.mappings()]
+
+
+class Offer(Struct, frozen=True, kw_only=True):
+    """A hand-off whose time to be claimed is over, and where its conversation lives."""
+
+    ref: int
+    connection: str
+    id: str
+
+
+_EXPIRED = text("""
+SELECT h.ref, v.connection, v.id FROM hand_off h JOIN conversation v ON v.ref = h.conversation_ref
+WHERE h.state = 'offered' AND h.accept_by <= :now ORDER BY h.accept_by LIMIT :most
+""")
+
+
+async def expired_offers(connection: AsyncConnection, *, now: datetime) -> list[Offer]:
+    """Hand-offs that nobody has claimed in time."""
+    rows = await connection.execute(_EXPIRED, {"now": now, "most": MOST})
+    return [Offer(**row) for row in rows.mappings()]
+
+
+async def waiting_since(connection: AsyncConnection) -> datetime | None:
+    """Since when the customer who waits longest for a person does so, through all queues they passed."""
+    since: datetime | None = await connection.scalar(
+        text("""
+        SELECT min(v.lease_since) FROM hand_off h JOIN conversation v ON v.ref = h.conversation_ref
+        WHERE h.state = 'offered'
+        """)
+    )
+    return since

@@ -1,6 +1,7 @@
 """Policies are refused with line, column and cure, or serve as they are written."""
 
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from rules.engine import run_examples
 from rules.facts import VOCABULARY
 from rules.policy import (
     Assign,
+    Fallback,
     HandOff,
     Message,
     Note,
@@ -20,6 +22,7 @@ from rules.policy import (
     PolicyError,
     Priority,
     Problem,
+    Receiver,
     Say,
     SetStatus,
     Side,
@@ -341,3 +344,59 @@ def test_example_that_expects_something_else_fails() -> None:
     [result] = run_examples(policy)
     assert not result.passed
     assert result.fired == ("r",)
+
+
+OFFER = """policy: p
+rules:
+  - name: r
+    when: "true"
+    then:
+      - hand_off: {offer}
+messages:
+  nobody: {{zh: 没有人, en: Nobody is free.}}
+"""
+
+
+def test_a_hand_off_says_what_happens_when_nobody_comes() -> None:
+    """A chain of queues, each with its time, and in the end the AI."""
+    chain = (
+        "{to: desk, queue: a, accept_within: 60s, otherwise:"
+        " {to: desk, queue: b, priority: urgent, accept_within: 2m, otherwise: {to: ai, say: nobody}}}"
+    )
+    [rule] = parse_policy(OFFER.format(offer=chain), file="p.yaml").rules
+    last = Fallback(to=Receiver.AI, say="nobody")
+    then = Fallback(
+        to=Receiver.DESK,
+        queue="b",
+        priority=Priority.URGENT,
+        accept_within=timedelta(minutes=2),
+        otherwise=last,
+    )
+    assert rule.then == (
+        HandOff(to=Side.DESK, queue="a", accept_within=timedelta(minutes=1), otherwise=then),
+    )
+
+
+@pytest.mark.parametrize(
+    ("offer", "reason"),
+    [
+        ("{to: desk, accept_within: 60s}", "nothing is said to happen after `accept_within`"),
+        ("{to: desk, otherwise: {to: ai}}", "`otherwise` would never happen"),
+        (
+            "{to: desk, accept_within: 1m, otherwise: {to: ai, queue: x}}",
+            "the AI takes it at once, from no queue",
+        ),
+        ("{to: desk, accept_within: 1m, otherwise: {to: ai, say: nobdy}}", "there is no message `nobdy`"),
+        ("{to: desk, accept_within: soon, otherwise: {to: ai}}", "`accept_within` should be a duration"),
+        ("{to: desk, accept_within: 1m, otherwise: {queue: x}}", "`otherwise` lacks `to`"),
+        (
+            "{to: desk, accept_within: 1m, otherwise: {to: desk, accept_within: 1m}}",
+            "nothing is said to happen after `accept_within`",
+        ),
+    ],
+)
+def test_a_hand_off_that_leads_nowhere_is_refused(offer: str, reason: str) -> None:
+    """With the place and a cure, before it serves."""
+    [problem] = problems_of(OFFER.format(offer=offer))
+    assert problem.reason == reason
+    assert problem.line == 6

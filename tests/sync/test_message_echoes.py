@@ -39,7 +39,9 @@ def heard(text: str, token: str | None = None) -> MessageRecord:
 def test_a_persons_words_are_ours_with_their_name_before_them(text: str) -> None:
     """An echo that is faster than the answer to our request has neither token nor known id."""
     sent = written()
-    assert find_own(heard(text), [sent]) is sent
+    own = find_own(heard(text), [sent])
+    assert own is not None
+    assert (own.sent, own.by) == (sent, "words")
 
 
 @pytest.mark.parametrize("text", ["Otto: Let me see.", "Mei Lin: Let me see, please.", "Mei Lin"])

@@ -70,7 +70,7 @@ async def _post_message(account: Account, command: Reply | Note) -> Pushed:
     }
     headers = account.as_bot if author is Author.AI else None
     answer = await account.call("POST", account.thread(command, "messages"), json=body, headers=headers)
-    return Pushed(id=str(answer["id"]), raw=answer)
+    return Pushed(id=str(answer["id"]), at=mapping.moment(answer.get("created_at")), raw=answer)
 
 
 async def _assign(account: Account, command: Assign) -> Pushed:

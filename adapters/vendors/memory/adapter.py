@@ -47,6 +47,7 @@ class Memory(Adapter):
     """Translates for the reference helpdesk."""
 
     signature: ClassVar[Signature | None] = SIGNATURE
+    keeps_tokens: ClassVar[bool] = True
 
     @classmethod
     def endpoint(cls, settings: Settings) -> dict[str, Any]:
@@ -93,7 +94,8 @@ class Memory(Adapter):
         match command:
             case Reply() | Note():
                 path = f"/api/conversations/{command.conversation_id}/messages"
-                return _pushed(await self.call("POST", path, json=_new_message(command)))
+                posted = await self.call("POST", path, json=_new_message(command))
+                return Pushed(id=posted["id"], at=mapping.moment(posted["created_at"]), raw=posted)
             case Assign():
                 fields = {"assignee_id": command.assignee_id, "team_id": command.team_id}
                 return await self._patch(f"/api/conversations/{command.conversation_id}", fields)
