@@ -116,7 +116,8 @@ class FieldWriter:
             except Outdated:
                 look = True
                 continue
-            await self._confirm(ref, wanted, pushed)
+            if left := await self._confirm(ref, wanted, pushed):
+                raise Rejected(f"{claimed.connection} took the write but left {', '.join(left)} as it was")
             return Verdict(state="done", outcome=Outcome.DELIVERED)
         raise Retryable(f"customer {record_id} keeps being changed meanwhile")
 
@@ -131,16 +132,20 @@ class FieldWriter:
             await self._save(connection, customer, without=customer)
             return wanted, customer.revision
 
-    async def _confirm(self, ref: int, written: dict[str, Any], pushed: Pushed) -> None:
+    async def _confirm(self, ref: int, written: dict[str, Any], pushed: Pushed) -> list[str]:
+        """Note what has been written; returns the fields that the vendor left as they were."""
         async with self._engine.begin() as connection:
             customer = await customers.hold(connection, ref)
             if customer is None:
-                return
+                return []
             record = pushed.customer
             revision = None if record is None or record.revision is UNSET else record.revision
-            fields.confirm(customer, written, revision=revision, now=self._clock())
+            left = [] if record is None else fields.ignored(customer, written, record, self._rules)
+            done = {name: value for name, value in written.items() if name not in left}
+            fields.confirm(customer, done, revision=revision, now=self._clock())
             self._hear(customer, record, await threads.next_refs(connection))
-            await self._save(connection, customer, without=None)
+            await self._save(connection, customer, without=customer if left else None)
+            return left
 
     def _hear(self, customer: CustomerState, record: CustomerRecord | None, refs: Refs) -> None:
         """Merge a record that we have just read. Its addresses are left to the lanes, which link by them.

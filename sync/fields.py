@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from adapters.model import IdentityKind
+from adapters.model import CustomerRecord, IdentityKind
 from config.fields import FieldSettings, SharedFields
 from sync.copies import Closed, Copy, Dispute, Moved, Opened
 from sync.merge import (
@@ -285,6 +285,23 @@ def begin(customer: CustomerState, rules: FieldRules) -> dict[str, Any]:
             copy.sent.append(value)
             customer.dirty = True
     return wanted
+
+
+def ignored(
+    customer: CustomerState, written: Mapping[str, Any], record: CustomerRecord, rules: FieldRules
+) -> list[str]:
+    """The fields that the vendor, as its answer shows, left as they were although it took our write."""
+    after = msgspec.structs.replace(customer, attributes=dict(customer.attributes))
+    if record.name is not UNSET:
+        after.name = record.name
+    if record.attributes is not UNSET:
+        after.attributes = record.attributes
+    return [
+        name
+        for name, value in written.items()
+        if not same(value_of(after, name, rules.listed[name]), value)
+        and same(value_of(after, name, rules.listed[name]), value_of(customer, name, rules.listed[name]))
+    ]
 
 
 def confirm(
