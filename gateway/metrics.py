@@ -106,7 +106,7 @@ class Metrics:
         )
         self.parked = Gauge(
             "deskbridge_parked",
-            "Events and commands that are parked, by reason; the same from every process",
+            "Parked events and commands by reason (of each the 10,000 oldest); the same from every process",
             ["reason"],
             registry=one,
         )

@@ -365,23 +365,25 @@ async def _close(
     return (await connection.execute(statement, values)).scalar() is not None
 
 
+COUNTED_AT_MOST = 10_000
 _COUNTS = text("""
-SELECT reason, sum(n) AS n, min(oldest) AS oldest FROM (
-    SELECT CASE WHEN state = 'malformed' THEN 'malformed' ELSE reason END AS reason,
-        count(*) AS n, min(COALESCE(done_at, received_at)) AS oldest
-    FROM inbox WHERE state IN ('parked', 'malformed') GROUP BY 1
+SELECT reason, count(*) AS n, min(at) AS oldest FROM (
+    (SELECT CASE WHEN state = 'malformed' THEN 'malformed' ELSE reason END AS reason,
+        COALESCE(done_at, received_at) AS at
+     FROM inbox WHERE state IN ('parked', 'malformed')
+     ORDER BY COALESCE(done_at, received_at), ref LIMIT :most)
     UNION ALL
-    SELECT COALESCE(parked_as, 'failed'), count(*), min(done_at)
-    FROM command WHERE state = 'parked' GROUP BY 1
+    (SELECT COALESCE(parked_as, 'failed'), done_at
+     FROM command WHERE state = 'parked' ORDER BY done_at, ref LIMIT :most)
 ) parked GROUP BY reason
 """)
 
 
 async def counts(connection: AsyncConnection) -> dict[Reason, tuple[int, datetime]]:
-    """How much is parked for which reason, and since when."""
+    """How much is parked for which reason, and since when; of each kind the longest parked are counted."""
     found: dict[Reason, tuple[int, datetime]] = {}
-    for row in await connection.execute(_COUNTS):
+    for row in await connection.execute(_COUNTS, {"most": COUNTED_AT_MOST}):
         reason = reason_of(row.reason)
         n, oldest = found.get(reason, (0, row.oldest))
-        found[reason] = (n + int(row.n), min(oldest, row.oldest))
+        found[reason] = (n + row.n, min(oldest, row.oldest))
     return found
