@@ -25,6 +25,7 @@ class Capability(StrEnum):
     CONDITIONAL_UPDATE = "conditional_update"
     FIND_MESSAGE = "find_message"
     FIND_CUSTOMER = "find_customer"
+    FIND_CONVERSATION = "find_conversation"
     PULL_CUSTOMERS = "pull_customers"
     PULL_CONVERSATIONS = "pull_conversations"
     PULL_MESSAGES = "pull_messages"

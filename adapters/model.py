@@ -276,8 +276,14 @@ class FindCustomer(Struct, frozen=True, kw_only=True, tag="find_customer"):
     identity: Identity
 
 
-Query = FindMessage | FindCustomer
-Found = MessageRecord | CustomerRecord | None
+class FindConversation(Struct, frozen=True, kw_only=True, tag="find_conversation"):
+    """A conversation as it is now."""
+
+    conversation_id: str
+
+
+Query = FindMessage | FindCustomer | FindConversation
+Found = MessageRecord | CustomerRecord | ConversationRecord | None
 
 
 class Pushed(Struct, frozen=True, kw_only=True):

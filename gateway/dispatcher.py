@@ -25,7 +25,7 @@ from gateway.fieldwork import FieldWriter
 from gateway.holding import Holding
 from gateway.limits.limits import Limits
 from gateway.limits.purpose import spending
-from gateway.looking import look_for
+from gateway.looking import look_for, status_was_set
 from gateway.metrics import Metrics
 from gateway.scene import AI, Answering
 from sync.absence import Absences
@@ -226,6 +226,8 @@ class Dispatcher:
         )
 
     def _judge(self, error: Exception, claimed: Claimed, trial: _Trial, *, wrote: bool) -> Verdict:
+        if isinstance(error, DBAPIError | OSError | TimeoutError):  # ours: adapters raise AdapterErrors
+            error = Retryable(f"the database did not answer: {error!r}", outcome_unknown=wrote)
         trial.status = error.status if isinstance(error, AdapterError) else None
         trial.detail = f"{type(error).__name__}: {error}"
         verdict = after_failure(
@@ -259,6 +261,12 @@ class Dispatcher:
                 trial.pushed = model.Pushed(id=found.id, at=found.sent_at)
                 return Verdict(state="done", outcome=Outcome.FOUND)
             trial.doubt = False
+        if claimed.outcome_unknown and isinstance(command, model.SetStatus):
+            async with self._engine.connect() as connection:
+                told = await outbox.load_told(connection, claimed.ref)
+            patient = claimed.attempts < self._patience.attempts // 2
+            if await status_was_set(adapter, command, told, patient=patient):
+                return Verdict(state="done", outcome=Outcome.FOUND)
         if self._clock() - claimed.claimed_at > FRESH and not await self._renew(claimed, trial):
             reason = "the right to send it was lost before it was sent"
             return Verdict(state="superseded", outcome=Outcome.SUPERSEDED, reason=reason)
@@ -268,11 +276,8 @@ class Dispatcher:
     async def _renew(self, claimed: Claimed, trial: _Trial) -> bool:
         """Whether it is still ours to send, after a freeze or a long look (promises 2 and 4)."""
         now = self._clock()
-        try:
-            async with self._engine.begin() as connection:
-                renewed = await outbox.renew(connection, claimed, worker=self.worker, now=now)
-        except (DBAPIError, OSError, TimeoutError) as error:
-            raise Retryable(f"whether it may still be sent can't be found out: {error!r}") from error
+        async with self._engine.begin() as connection:
+            renewed = await outbox.renew(connection, claimed, worker=self.worker, now=now)
         if renewed:
             trial.claimed_at = now
         return renewed

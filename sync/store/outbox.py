@@ -255,6 +255,25 @@ async def renew(connection: AsyncConnection, claimed: Claimed, *, worker: int, n
     return found is not None
 
 
+class Told(Struct, frozen=True, kw_only=True):
+    """What the vendor has told us: whether a status came `back`, and the conversation's latest change."""
+
+    back: bool
+    vendor_updated_at: datetime | None
+
+
+_TOLD = text("""
+SELECT c.heard_at IS NOT NULL AS back, v.vendor_updated_at
+FROM command c JOIN conversation v ON v.ref = c.conversation_ref WHERE c.ref = :of
+""")
+
+
+async def load_told(connection: AsyncConnection, ref: int) -> Told:
+    """What we have been told since a status was to be set."""
+    row = (await connection.execute(_TOLD, {"of": ref})).one()
+    return Told(back=row.back, vendor_updated_at=row.vendor_updated_at)
+
+
 _MISSING = text("""
 SELECT DISTINCT c.claimed_by FROM command c
 WHERE c.state = 'in_flight' AND c.claimed_by <> :worker AND NOT EXISTS (

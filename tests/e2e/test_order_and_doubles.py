@@ -1,7 +1,8 @@
 """Bursts, doubles and disorder: one turn, one effect, the customer's own order."""
 
 import httpx
-from support.bridge import SECRET, Bridge
+from support.bridge import SECRET, Bridge, eventually
+from support.desk import act, hand_over
 
 from adapters.signatures import sign
 from adapters.vendors.memory.records import SIGNATURE
@@ -63,6 +64,24 @@ async def test_a_look_that_fails_is_looked_again_before_anything_is_sent(bridge:
     said = bridge.helpdesk.customer_says("cus_1", "How long does delivery take?")
     await bridge.settled()
     assert len(bridge.replies(said.conversation_id)) == 1
+
+
+async def test_a_status_is_not_set_again_over_what_happened_since(
+    bridge: Bridge, api: httpx.AsyncClient
+) -> None:
+    """The desk resolves, the answer is lost, the customer writes again: it stays open for them."""
+    waiting = await hand_over(bridge)
+    await act(api, waiting.ref, "claim")
+    helpdesk, where = bridge.helpdesk, waiting.conversation_id
+    helpdesk.misbehave("error_after", method="PATCH", path=where, times=1)
+    helpdesk.misbehave("reorder", times=1, seconds=0.6)  # nobody tells us of it before it is tried again
+    await act(api, waiting.ref, "resolve")
+    await eventually(lambda: helpdesk.state.conversation(where).status == "resolved", what="resolved")
+    helpdesk.misbehave("reorder", times=2, seconds=0.6)
+    helpdesk.customer_says("cus_1", "How long does delivery take?", conversation_id=where)
+    await bridge.settled()
+    assert helpdesk.state.conversation(where).status == "pending"
+    assert sum(r.method == "PATCH" and r.body == {"status": "resolved"} for r in helpdesk.requests) == 1
 
 
 async def test_a_vendor_that_fails_or_throttles_is_tried_again(bridge: Bridge) -> None:

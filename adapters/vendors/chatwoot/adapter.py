@@ -12,6 +12,7 @@ from adapters.model import (
     ConversationChanged,
     ConversationRecord,
     CustomerChanged,
+    FindConversation,
     FindCustomer,
     FindMessage,
     Found,
@@ -108,6 +109,9 @@ class Chatwoot(Adapter):
             case FindMessage():
                 path = f"{self._path}/conversations/{query.conversation_id}/messages"
                 return await lookups.find_message(self.call, path, query)
+            case FindConversation():
+                path = f"{self._path}/conversations/{query.conversation_id}"
+                return self._conversation(await self.call("GET", path))
             case FindCustomer():
                 return await lookups.find_customer(self.call, f"{self._path}/contacts", query.identity)
             case _:

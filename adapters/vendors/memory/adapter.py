@@ -17,6 +17,7 @@ from adapters.model import (
     ConversationChanged,
     ConversationRecord,
     CustomerChanged,
+    FindConversation,
     FindCustomer,
     FindMessage,
     Found,
@@ -125,6 +126,9 @@ class Memory(Adapter):
                 path = f"/api/conversations/{query.conversation_id}/messages"
                 page = await self.call("GET", path, params={"token": query.token})
                 return mapping.message(page["items"][0]) if page["items"] else None
+            case FindConversation():
+                raw = await self.call("GET", f"/api/conversations/{query.conversation_id}")
+                return mapping.conversation(raw)
             case FindCustomer(identity=Identity(kind=IdentityKind.VENDOR, value=customer)):
                 try:
                     return mapping.customer(await self.call("GET", f"/api/customers/{customer}"))
