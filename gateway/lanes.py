@@ -33,9 +33,7 @@ from sync.store.inbox import Event, Form
 from sync.thread import CustomerState, HandOffState
 
 log = structlog.get_logger()
-LIVE_IN_A_ROW = 8
-"""After so many batches of live events, history gets one, however much is live."""
-HISTORY_LANES, HISTORY_PER_LANE = 12, 2
+HISTORY_LANES, HISTORY_PER_LANE = 16, 2
 """A batch of history is small: what is live never waits long behind it."""
 
 
@@ -81,7 +79,7 @@ class LaneWorker:
         self._link_rules = link_rules(settings.identity)
         self._field_rules = rules_of(settings, adapters)
         self._after = {True: "", False: ""}
-        self._live_in_a_row = 0
+        self._was_live = False
         self._tried: list[str] = []
 
     async def work(self) -> Worked:
@@ -109,14 +107,13 @@ class LaneWorker:
             return await self.apply(connection, events) if events else Worked()
 
     async def _next(self, connection: AsyncConnection) -> list[Event]:
-        """The next events: live ones first; history when nothing is live, and now and then anyway."""
+        """The next events: live ones, and between their batches, however many wait, a little history."""
         self._tried = []
-        history_first = self._live_in_a_row >= LIVE_IN_A_ROW
-        for history in (history_first, not history_first):
+        for history in (self._was_live, not self._was_live):
             lanes = await self._take(connection, history=history)
             if lanes:
                 self._tried = lanes
-                self._live_in_a_row = 0 if history else self._live_in_a_row + 1
+                self._was_live = not history
                 per_lane = HISTORY_PER_LANE if history else inbox.EVENTS_PER_LANE
                 return await inbox.read_events(connection, lanes, per_lane=per_lane)
         return []

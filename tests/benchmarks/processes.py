@@ -52,7 +52,7 @@ def process(
 
 
 def _await_port(port: int, child: subprocess.Popen[bytes]) -> None:
-    for _ in range(500):
+    for _ in range(1500):
         if child.poll() is not None:
             raise RuntimeError(f"{child.args} ended with {child.returncode}")
         with socket.socket() as probe:

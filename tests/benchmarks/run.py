@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import export, flatness, ingest, pipeline, replies
+from tests.benchmarks import backfill, export, flatness, ingest, pipeline, replies
 
 RESULTS = Path(".bench/results.json")
 
@@ -22,6 +22,7 @@ STEPS: tuple[tuple[str, Callable[[], dict[str, float]]], ...] = (
     ("answering 17 customers a second, then 170", replies.measure),
     ("beside ten thousand, a hundred thousand, a million stored conversations", flatness.measure),
     ("exporting a million messages", export.measure),
+    ("answering 17 customers a second beside a backfill of 100,000 conversations", backfill.measure),
 )
 
 
