@@ -52,7 +52,7 @@ def overrides(policy: str | None, tmp_path: Path) -> dict[str, Any]:
         return {"policies": PACKAGED / "policies"}
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "p.yaml").write_text(policy, encoding="utf-8")
-    return {"policies": tmp_path / "policies"}
+    return {"policies": tmp_path / "policies", "voice": {"most_returns": 1}}
 
 
 async def offers(bridge: Bridge) -> list[Any]:
