@@ -20,6 +20,8 @@ from sync.store.threads import WAKE_DISPATCHERS
 log = structlog.get_logger()
 LOOK_ANYWAY = timedelta(seconds=5)
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+LIVELY, LONGEST_REST = 1.0, 0.1
+"""For so many seconds after a live event, a batch of history is followed by a rest of up to so many."""
 DRAIN = timedelta(seconds=15)
 
 
@@ -46,6 +48,7 @@ class Worker:
         self._wakeups = Wakeups(engine, [WAKE_LANES, WAKE_DISPATCHERS, WAKE_KNOWLEDGE])
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self._live_at = 0.0
 
     @property
     def listening(self) -> bool:
@@ -98,11 +101,19 @@ class Worker:
     async def _work_lanes(self) -> None:
         wake = self._wakeups.event(WAKE_LANES)
         wake.clear()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         worked = await self._lanes.work()
-        if worked.lanes:
-            self._measure(worked)
-        else:
+        if not worked.lanes:
             await _wait(wake, LOOK_ANYWAY)
+            return
+        self._measure(worked)
+        ended = loop.time()
+        if worked.received:
+            self._live_at = ended
+        elif ended - self._live_at < LIVELY:
+            # Only history was worked, and customers are about: the rest of the path needs its turn, too.
+            await asyncio.sleep(min(LONGEST_REST, 2 * (ended - began)))
 
     async def _dispatch(self) -> None:
         await self._dispatcher.round(self._wakeups.event(WAKE_DISPATCHERS))
