@@ -24,7 +24,7 @@ async def resolve(house: House, connection: AsyncConnection, resolution: Resolut
     Raises RefusedConflictError or UnknownConflictError.
     """
     found, customer = await _held(connection, resolution.ref)
-    rules = rules_of(house.settings, house.adapters)
+    rules = rules_of(house.settings)
     previous = resolving.resolve(customer, found.field, resolution, rules)
     await save_shared(connection, customer, house.settings, rules, new_key=new_key, now=resolution.at)
     await conflicts.mark_resolved(
@@ -43,7 +43,7 @@ async def undo(house: House, connection: AsyncConnection, ref: int) -> FieldConf
     found, customer = await _held(connection, ref)
     if found.previous is None:
         raise RefusedConflictError(f"conflict {ref} was not resolved by a person: there is nothing to undo")
-    rules = rules_of(house.settings, house.adapters)
+    rules = rules_of(house.settings)
     resolving.undo(
         customer,
         found.field,

@@ -87,9 +87,7 @@ class Dispatcher:
         self._answer = answer
         self._clock = clock
         self._metrics = metrics
-        self._fields = FieldWriter(
-            engine=engine, settings=settings, adapters=adapters, clock=clock, new_key=new_key
-        )
+        self._fields = FieldWriter(engine=engine, settings=settings, clock=clock, new_key=new_key)
         delivery = settings.delivery
         self._patience = Patience(
             attempts=delivery.attempts, first=delivery.first_retry, longest=delivery.longest_retry

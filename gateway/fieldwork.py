@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from adapters import registry
 from adapters.contract import Adapter
 from adapters.errors import Outdated, Rejected, Retryable
 from adapters.manifest import Capability
@@ -32,9 +33,13 @@ ROUNDS = 3
 """How often a record is read again within one attempt, when others keep changing it meanwhile."""
 
 
-def rules_of(settings: Settings, adapters: Mapping[str, Adapter]) -> FieldRules:
+def rules_of(settings: Settings) -> FieldRules:
     """The configured rules; connections whose adapter can't update customers are never written to."""
-    writable = {name for name, each in adapters.items() if each.manifest.can(Capability.UPDATE_CUSTOMER)}
+    writable = {
+        name
+        for name, chosen in settings.connections.items()
+        if registry.get(chosen.adapter).manifest.can(Capability.UPDATE_CUSTOMER)
+    }
     return fields.field_rules(settings.fields, writable=frozenset(writable))
 
 
@@ -79,13 +84,12 @@ class FieldWriter:
         *,
         engine: AsyncEngine,
         settings: Settings,
-        adapters: Mapping[str, Adapter],
         clock: Clock,
         new_key: Callable[[], str],
     ) -> None:
         self._engine = engine
         self._settings = settings
-        self._rules = rules_of(settings, adapters)
+        self._rules = rules_of(settings)
         self._link_rules = link_rules(settings.identity)
         self._clock = clock
         self._new_key = new_key
@@ -210,3 +214,39 @@ def _command(
     }
     name = (wanted["name"] or "") if "name" in wanted else UNSET
     return UpdateCustomer(key=key, customer_id=record_id, name=name, attributes=attributes, revision=revision)
+
+
+async def catch_up(
+    engine: AsyncEngine, settings: Settings, *, new_key: Callable[[], str], clock: Clock
+) -> int:
+    """Have every record that is behind written to, as after a reconciliation; returns how many are.
+
+    What history tells is taken in without a write: this is where it gets its own.
+    """
+    rules = rules_of(settings)
+    after = written = 0
+    while rules.listed:
+        async with engine.connect() as connection:
+            refs = await field_updates.differing(connection, after=after)
+        if not refs:
+            break
+        after = refs[-1]
+        for ref in refs:
+            async with engine.begin() as connection:
+                written += await _catch_up_one(connection, ref, rules, new_key, clock())
+    return written
+
+
+async def _catch_up_one(
+    connection: AsyncConnection, ref: int, rules: FieldRules, new_key: Callable[[], str], now: datetime
+) -> bool:
+    try:
+        customer = await customers.hold(connection, ref)
+    except PeopleMovedError:
+        return False  # whoever merges them tells their fields
+    if customer is None or not fields.to_write(customer, rules):
+        return False
+    refs = await threads.next_refs(connection)
+    wanted = _updates([customer], refs, new_key, None)
+    await field_updates.ask(connection, wanted, priority=Priority.FIELDS, now=now)
+    return True

@@ -69,9 +69,8 @@ class House:
             new_key=new_key,
         )
 
-    def worker(self) -> Worker:
-        """A worker with these parts."""
-        dispatcher = Dispatcher(
+    def _dispatcher(self) -> Dispatcher:
+        return Dispatcher(
             engine=self.engine,
             settings=self.settings,
             adapters=self.adapters,
@@ -81,17 +80,24 @@ class House:
             metrics=self.metrics,
             new_key=new_key,
         )
+
+    def worker(self) -> Worker:
+        """A worker with these parts."""
         look = partial(look_at_waiting, self.engine, self.clock, self.policies.measures.silence_after)
         age = partial(storage.age_payloads, self.engine, self.settings.storage.keep_payloads)
         voices = partial(look_at_voices, self.engine, self.clock, self.settings.voice)
         pulling = pull_jobs(
-            engine=self.engine, settings=self.settings, adapters=self.adapters, clock=self.clock
+            engine=self.engine,
+            settings=self.settings,
+            adapters=self.adapters,
+            clock=self.clock,
+            new_key=new_key,
         )
         overlaps = partial(report_overlaps, self.engine, self.metrics)
         return Worker(
             engine=self.engine,
             lanes=self.lane_worker(),
-            dispatcher=dispatcher,
+            dispatcher=self._dispatcher(),
             refresh_knowledge=self.refresh_knowledge,
             leader=Leader(
                 self.engine,

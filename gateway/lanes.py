@@ -77,7 +77,7 @@ class LaneWorker:
         self._clock = clock
         self._new_key = new_key
         self._link_rules = link_rules(settings.identity)
-        self._field_rules = rules_of(settings, adapters)
+        self._field_rules = rules_of(settings)
         self._after = {True: "", False: ""}
         self._was_live = False
         self._tried: list[str] = []

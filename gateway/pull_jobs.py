@@ -1,6 +1,6 @@
 """Polls and daily reconciliations: plain functions, run by the worker that leads."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from adapters.contract import Adapter
 from config.clock import Clock
 from config.settings import Settings
+from gateway.fieldwork import catch_up
 from gateway.leader import Job
 from gateway.pulling import PullBusyError, Puller, PullStoppedError, Purpose
 from gateway.reconciling import reconcile
@@ -21,7 +22,12 @@ LOOK_EVERY = timedelta(minutes=10)
 
 
 def pull_jobs(
-    *, engine: AsyncEngine, settings: Settings, adapters: Mapping[str, Adapter], clock: Clock
+    *,
+    engine: AsyncEngine,
+    settings: Settings,
+    adapters: Mapping[str, Adapter],
+    clock: Clock,
+    new_key: Callable[[], str],
 ) -> dict[str, tuple[Job, timedelta]]:
     """What the leader is to run, and how often."""
     pullers = {
@@ -34,8 +40,9 @@ def pull_jobs(
         if chosen.poll is not None
     }
     every = settings.pull.reconcile_every
+    catch = partial(catch_up, engine, settings, new_key=new_key, clock=clock)
     return jobs | {
-        f"reconcile:{name}": (partial(reconcile_if_due, engine, puller, every), LOOK_EVERY)
+        f"reconcile:{name}": (partial(reconcile_if_due, engine, puller, every, catch), LOOK_EVERY)
         for name, puller in pullers.items()
     }
 
@@ -50,8 +57,10 @@ async def poll(puller: Puller) -> None:
         log.warning("poll_stopped", connection=puller.name, why=str(stopped))
 
 
-async def reconcile_if_due(engine: AsyncEngine, puller: Puller, every: timedelta) -> None:
-    """Reconcile a connection that was backfilled, unless that was done within `every`."""
+async def reconcile_if_due(
+    engine: AsyncEngine, puller: Puller, every: timedelta, catch: Callable[[], Awaitable[int]]
+) -> None:
+    """Reconcile a connection that was backfilled, unless that was done within `every`; then `catch` up."""
     async with engine.connect() as database:
         filled = await pulls.latest_run(database, name=puller.name, purpose=Purpose.BACKFILL)
         last = await pulls.latest_run(database, name=puller.name, purpose=Purpose.RECONCILE)
@@ -68,5 +77,6 @@ async def reconcile_if_due(engine: AsyncEngine, puller: Puller, every: timedelta
     except PullStoppedError as stopped:
         log.warning("reconciliation_stopped", connection=puller.name, why=str(stopped))
         return
+    behind = await catch()
     counts = {kind: f"{each.read} compared, {each.differed} differed" for kind, each in run.counts.items()}
-    log.info("reconciled", connection=puller.name, run=run.ref, **counts)
+    log.info("reconciled", connection=puller.name, run=run.ref, behind=behind, **counts)

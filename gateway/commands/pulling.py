@@ -15,6 +15,8 @@ from adapters.model import PullKind
 from config.clock import utc_now
 from config.settings import ConfigError, Settings
 from gateway.commands.common import ConfigOption, err, moment, open_database, out, run, settings_from
+from gateway.fieldwork import catch_up
+from gateway.house import new_key
 from gateway.limits.transport import open_limits
 from gateway.metrics import Metrics
 from gateway.pulling import PullBusyError, Puller, PullStoppedError, Purpose, Watch
@@ -164,9 +166,13 @@ async def _reconcile(settings: Settings, name: str, *, anew: bool) -> None:
     try:
         async with _pulling(settings, name) as puller:
             await reconcile_all(puller, anew=anew)
+        async with open_database(settings) as engine:
+            behind = await catch_up(engine, settings, new_key=new_key, clock=utc_now)
     except (PullStoppedError, PullBusyError) as stopped:
         _stop(stopped, f"deskbridge reconcile {name}")
     await _show_last(settings, name)
+    if behind:
+        out.print(f"{behind:,} records are behind in shared fields and will be written", highlight=False)
 
 
 async def _show_last(settings: Settings, name: str) -> None:

@@ -61,3 +61,19 @@ async def ask(
         "events": [each.event_ref for each in wanted],
     }
     await connection.execute(_ASK, {"kind": UPDATE_CUSTOMER, "priority": priority, "now": now} | columns)
+
+
+_DIFFERING = text("""
+SELECT DISTINCT m.ref FROM customer m
+JOIN customer g ON g.ref = m.main_ref CROSS JOIN LATERAL jsonb_each(g.golden) AS e(name, version)
+WHERE m.ref > :after
+  AND EXISTS (SELECT 1 FROM identity i
+    WHERE i.customer_ref = m.ref AND i.kind = 'vendor' AND i.deleted_at IS NULL)
+  AND (m.shared -> e.name -> 'held') IS DISTINCT FROM (e.version -> 'value')
+ORDER BY m.ref LIMIT :most
+""")
+
+
+async def differing(connection: AsyncConnection, *, after: int, most: int = 500) -> list[int]:
+    """Customers whose record may be behind, in the order of their refs: rules have the last word."""
+    return list(await connection.scalars(_DIFFERING, {"after": after, "most": most}))

@@ -190,10 +190,6 @@ class State:
         record.revision = next(self._revisions)
         record.updated_at = self._now()
 
-    def announce(self, customer: Customer) -> None:
-        """Tell of a customer once more, as they are."""
-        self._announce("customer_changed", "system", customer)
-
     def _announce_conversation(self, conversation: Conversation, by: str) -> None:
         self._announce("conversation_changed", by, self.customer(conversation.customer_id), conversation)
 
