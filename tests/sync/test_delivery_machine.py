@@ -55,6 +55,9 @@ HAPPENS = (
 """What may become of an attempt, the treacherous more often; `after` means that it had its effect."""
 
 
+ROUND = st.tuples(st.sampled_from(HAPPENS), st.sampled_from(WAITS))
+
+
 class Vendor:
     """Keeps what it was told, and fails as it is told. Its look-ups tell the truth, if they succeed."""
 
@@ -225,12 +228,15 @@ class Delivery(RuleBasedStateMachine):
         epoch = self.epochs[conversation] if for_ai else None
         self.world.run(self.world.add(self.refs, conversation, epoch))
 
-    @rule(happens=st.sampled_from(HAPPENS), seconds=st.sampled_from(WAITS))
-    def work(self, happens: str, seconds: float) -> None:
-        """Time passes, a worker sends what is due, and this is what becomes of it."""
-        self.world.now += timedelta(seconds=seconds)
-        self.vendor.happens = happens
-        self.world.run(self.world.work(self.vendor))
+    @rule(
+        rounds=st.lists(st.tuples(st.sampled_from(HAPPENS), st.sampled_from(WAITS)), min_size=2, max_size=5)
+    )
+    def work(self, rounds: list[tuple[str, float]]) -> None:
+        """Time passes, a worker sends what is due, and this is what becomes of it; a few times over."""
+        for happens, seconds in rounds:
+            self.world.now += timedelta(seconds=seconds)
+            self.vendor.happens = happens
+            self.world.run(self.world.work(self.vendor))
 
     @rule(after=st.booleans())
     def die(self, *, after: bool) -> None:
@@ -285,7 +291,7 @@ def test_commands_have_one_effect_in_order_and_come_to_an_end(database_url: str)
     Delivery.world = world
     try:
         run_state_machine_as_test(
-            Delivery, settings=settings(max_examples=30, stateful_step_count=20, deadline=None)
+            Delivery, settings=settings(max_examples=30, stateful_step_count=12, deadline=None)
         )
     finally:
         world.close()
