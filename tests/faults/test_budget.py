@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from subprocess import Popen
 from typing import Any
@@ -77,51 +77,54 @@ def overrides(scale: Scale, redis_server: RedisServer, monkeypatch: pytest.Monke
 @asynccontextmanager
 async def backfill(bridge: Bridge) -> AsyncIterator[list[int]]:
     """Pull pages all the time, as fast as the limits allow; how many it were."""
-    pages = [0]
+    pages, enough = [0], asyncio.Event()
 
     async def pull() -> None:
         adapter = bridge.house.adapters["shop"]
-        while True:
+        while not enough.is_set():
             try:
                 with spending(Priority.BACKFILL):
                     await adapter.pull(PullKind.CUSTOMERS, None)
                 pages[0] += 1
             except Held as held:
-                await asyncio.sleep(held.retry_after.total_seconds() if held.retry_after else 0)
+                pause = held.retry_after.total_seconds() if held.retry_after else 0
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(enough.wait(), pause)
 
-    tasks = [asyncio.create_task(pull()) for _ in range(PULLERS)]
-    try:
-        yield pages
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(PULLERS):
+            group.create_task(pull())
+        try:
+            yield pages
+        finally:
+            enough.set()
 
 
-async def write_fields(bridge: Bridge, scale: Scale) -> None:
-    """Put field writes for all customers into the outbox."""
-    people = await bridge.rows("SELECT customer_ref AS ref, value FROM identity WHERE kind = 'vendor'")
+async def change_tags(bridge: Bridge, scale: Scale) -> None:
+    """Put changes of the tags of all conversations into the outbox, one after the other."""
+    threads = await bridge.rows("SELECT ref, id FROM conversation")
     now = datetime.now(UTC)
     rows = [
         {
-            "ref": 9_000_000 + number * len(people) + index,
-            "customer_ref": person.ref,
+            "ref": 9_000_000 + number * len(threads) + index,
+            "conversation_ref": thread.ref,
             "connection": "shop",
-            "kind": "update_customer",
+            "kind": "change_tags",
             "body": {
-                "type": "update_customer",
-                "key": f"field-{number}-{person.value}",
-                "customer_id": person.value,
-                "attributes": {"step": number},
+                "type": "change_tags",
+                "key": f"tags-{number}-{thread.id}",
+                "conversation_id": thread.id,
+                "add": [f"step-{number}"],
+                "remove": [f"step-{number - 1}"],
             },
-            "key": f"field-{number}-{person.value}",
+            "key": f"tags-{number}-{thread.id}",
             "priority": Priority.FIELDS,
             "state": "waiting",
             "ready_at": now,
             "created_at": now,
         }
         for number in range(scale.fields)
-        for index, person in enumerate(people)
+        for index, thread in enumerate(threads)
     ]
     async with bridge.house.engine.begin() as connection:
         await connection.execute(insert(CommandRow), rows)
@@ -134,25 +137,25 @@ async def test_limits_are_kept_and_replies_go_first(
     """No 429, though updates, replies and a backfill want many times what there is."""
     helpdesk = bridge.helpdesk
     for n in range(scale.customers):
-        helpdesk.state.welcome(f"cus_{n}")
+        helpdesk.state.open(helpdesk.state.welcome(f"cus_{n}"), channel="email")
     helpdesk.allow(
         Allowance(requests=scale.requests, seconds=scale.seconds),
         Allowance(requests=scale.updates, seconds=scale.seconds, updates_only=True),
     )
     for _ in range(scale.workers):
         start()
-    await eventually(lambda: known(bridge, scale), what="all customers known", within=STARTING)
+    await eventually(lambda: known(bridge, scale), what="all conversations known", within=STARTING)
     async with backfill(bridge) as pages:
-        await write_fields(bridge, scale)
+        await change_tags(bridge, scale)
         begun = scale.updates / 3
-        await eventually(lambda: len(sent(bridge, "PATCH")) >= begun, what="fields are sent", within=60)
+        await eventually(lambda: len(tagged(bridge)) >= begun, what="tags are sent", within=60)
         asked = datetime.now(UTC)
         said = [helpdesk.customer_says(f"cus_{n}", QUESTION).conversation_id for n in range(scale.customers)]
         replied = lambda: all(bridge.replies(each) for each in said)  # noqa: E731
         await eventually(replied, what="all replies", within=scale.within)
-        overtook = [at for at in sent(bridge, "PATCH") if at > asked]
+        overtook = [at for at in tagged(bridge) if at > asked]
         slowest = max((bridge.replies(each)[0].created_at - asked).total_seconds() for each in said)
-        await eventually(lambda: converged(bridge, scale), what="all fields written", within=scale.within)
+        await eventually(lambda: converged(bridge, scale), what="all tags written", within=scale.within)
     assert [each for each in helpdesk.requests if each.status == 429] == []
     most = scale.seconds * (scale.customers / scale.updates + 1.5)
     assert slowest <= most, "a reply waits for other replies alone"
@@ -162,18 +165,18 @@ async def test_limits_are_kept_and_replies_go_first(
     assert await bridge.rows("SELECT 1 FROM command WHERE state = 'parked' OR attempts > 1") == []
 
 
-def sent(bridge: Bridge, method: str) -> list[datetime]:
-    """When requests of that kind were let in."""
-    return [each.at for each in bridge.helpdesk.requests if each.method == method and each.status == 200]
+def tagged(bridge: Bridge) -> list[datetime]:
+    """When changes of tags were let in."""
+    return [r.at for r in bridge.helpdesk.requests if r.path.endswith("/tags") and r.status == 200]
 
 
 async def known(bridge: Bridge, scale: Scale) -> bool:
-    """Whether every customer has come in."""
-    rows = await bridge.rows("SELECT count(*) AS n FROM identity WHERE kind = 'vendor'")
+    """Whether every conversation has come in."""
+    rows = await bridge.rows("SELECT count(*) AS n FROM conversation")
     return bool(rows[0].n >= scale.customers)
 
 
 def converged(bridge: Bridge, scale: Scale) -> bool:
-    """Whether every customer has the last value."""
-    last = {"step": scale.fields - 1}
-    return all(each.attributes == last for each in bridge.helpdesk.state.customers.values())
+    """Whether every conversation has the last tag alone."""
+    threads = [each for each in bridge.helpdesk.state.conversations.values() if each.channel == "email"]
+    return all(each.tags == [f"step-{scale.fields - 1}"] for each in threads)
