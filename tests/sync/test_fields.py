@@ -93,6 +93,7 @@ class Mirrored(RuleBasedStateMachine):
         self.now = START
         self.sides = {name: Vendor(name, {}) for name in SIDES}
         self.webhooks: list[tuple[str, CustomerRecord]] = []
+        self.ever: list[tuple[str, CustomerRecord]] = []
         self.writes: dict[str, Write] = {}
         self.open: set[int] = set()
         self.people = {
@@ -123,6 +124,7 @@ class Mirrored(RuleBasedStateMachine):
 
     def hear(self, side: str, record: CustomerRecord) -> None:
         """Let the engine hear of a record."""
+        self.ever.append((side, record))
         apply_customer(self.people[side], record, connection=side, rules=LinkRules())
         news = fields.News(at=self.now, now=self.now, new_ref=lambda: next(self.refs))
         fields.hear(self.people[side], RULES, news)
@@ -229,11 +231,37 @@ class Mirrored(RuleBasedStateMachine):
             while self.webhooks:
                 self.hear(*self.webhooks.pop(0))
         assert fields.behind(self.people["crm"], RULES) == []
+        self.all_comes_again()
         for name in SHARED:
             if not fields.is_disputed(self.people["crm"], name):
                 rule_of = RULES.listed[name]
                 held = [canonical(rule_of, each.values.get(name)) for each in self.sides.values()]
                 assert all(same(value, held[0]) for value in held), (name, held)
+
+    def all_comes_again(self) -> None:
+        """Every report there ever was comes once more, late: it changes nothing and has nothing written."""
+        before = {name: dict(person.golden) for name, person in self.people.items()}
+        for side, record in list(self.ever):
+            self.hear(side, record)
+        assert {name: person.golden for name, person in self.people.items()} == before
+        assert fields.behind(self.people["crm"], RULES) == []
+
+
+def test_our_write_told_back_is_no_edit_though_a_newer_edit_waits() -> None:
+    """Its answer was lost, and it bears the vendor's time of a moment ago: it must not win all the same."""
+    machine = Mirrored()
+    for side in SIDES:
+        machine.hear(side, machine.sides[side].record())
+    machine.edited("shop", {"attributes.city": "Oslo"})
+    machine.hear(*machine.webhooks.pop())
+    written = fields.begin(machine.people["crm"], RULES)
+    assert written == {"attributes.city": "Oslo"}
+    machine.edited("shop", {"attributes.city": "Bergen"})
+    machine.hear(*machine.webhooks.pop())
+    assert machine.sides["crm"].edit(written, machine.tick())
+    machine.hear("crm", machine.sides["crm"].record())
+    assert fields.golden(machine.people["crm"], "attributes.city").value == "Bergen"
+    assert fields.to_write(machine.people["crm"], RULES) == {"attributes.city": "Bergen"}
 
 
 TestMirrored = Mirrored.TestCase
