@@ -31,7 +31,7 @@ from tests.faults.stories import QUESTIONS, arrivals, write_story
 CALM = 20.0
 QUIET = 5.0
 """How long nothing may happen before it counts as quiet, in seconds."""
-PATIENCE = 150.0
+PATIENCE = 300.0
 """How long it may take until it is quiet: longer than a claim (60 s) and the longest pause between tries."""
 SAY_EVERY = 15.0
 
