@@ -1,8 +1,9 @@
 """The independent checker. Pure; it knows the vendors' logs, the customers and the API's answers alone.
 
-**Lost.** A customer's message is *due* when the gateway acknowledged its webhook with a 2xx and the AI had
-the conversation then: since a person last took it (spoke, was assigned it, opened it; or a hand-off opened
-it) it had been resolved or returned. It must be so both by the vendor's order and by the order in which the
+**Lost.** A customer's message is *due* when the gateway acknowledged its webhook with a 2xx (or polling
+should have found it) and the AI had the conversation then: since a person last took it (spoke, was assigned
+it, opened it; or a hand-off opened it) it had been resolved or returned. It must be so both by the vendor's
+order and by the order in which the
 gateway was told: nobody can act on what they were not told. A due message is lost unless after it, in the
 vendor's order, somebody answered (an AI reply, a person's word), a person took the conversation or a hand-off
 opened it for people, it was resolved, or something of that conversation was explicitly parked. A reply that
@@ -101,13 +102,13 @@ def _check_thread(thread: Thread, evidence: Evidence, *, parked: bool) -> Iterat
 def due(thread: Thread) -> list[Entry]:
     """The customer's messages that wanted an answer from us."""
     by_vendor = _asked_of_ai(thread, lambda entry: entry.what.at)
-    by_told = _asked_of_ai(thread, lambda entry: entry.told_at if entry.at_the_helpdesk else entry.what.at)
-    return [entry for entry in by_vendor if entry.told_at is not None and entry in by_told]
+    by_told = _asked_of_ai(thread, lambda entry: entry.known_at if entry.at_the_helpdesk else entry.what.at)
+    return [entry for entry in by_vendor if entry.known_at is not None and entry in by_told]
 
 
 def unclear(thread: Thread) -> int:
     """How many messages would be due by one order of events, but not by the other."""
-    by_vendor = [e for e in _asked_of_ai(thread, lambda entry: entry.what.at) if e.told_at is not None]
+    by_vendor = [e for e in _asked_of_ai(thread, lambda entry: entry.what.at) if e.known_at is not None]
     return len(by_vendor) - len(due(thread))
 
 

@@ -1,6 +1,6 @@
 """What the checker may look at: what the vendors saw, what the API acknowledged, what was set aside."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct, field
 
@@ -61,5 +61,7 @@ class Evidence(Struct, kw_only=True):
     courtesies: frozenset[str] = frozenset()
     """What the AI says where it has no answer: the same words may be right twice."""
     struck: list[Struck] = field(default_factory=list)
+    polled_within: timedelta | None = None
+    """How soon polling finds what no webhook told of; `None` where nothing is polled."""
     quiet: bool = True
     """Whether traffic died out once the customers had stopped."""

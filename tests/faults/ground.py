@@ -33,6 +33,8 @@ ROOT = Path(__file__).parent.parent.parent
 VENDORS = ("north", "south")
 TOKEN = "fault-token"
 SECRET = "fault-secret"
+POLL_EVERY = 5
+"""How often the leader asks each vendor for what no webhook told of, in seconds."""
 UNDER_WAY = text(
     "SELECT (SELECT count(*) FROM inbox WHERE state = 'pending')"
     " + (SELECT count(*) FROM command WHERE state IN ('waiting', 'in_flight'))"
@@ -158,6 +160,7 @@ class Ground:
             "connections": {
                 name: {
                     "adapter": "memory",
+                    "poll": POLL_EVERY,
                     "settings": {"base_url": url, "token": TOKEN, "webhook_secret": SECRET},
                 }
                 for name, url in self.vendor_urls.items()

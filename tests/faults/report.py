@@ -90,11 +90,12 @@ def _counts(result: Result, threads: Sequence[Thread]) -> Iterator[str]:
     yield "at the desk: " + ", ".join(f"{action} {count}" for action, count in sorted(deeds.items()))
     entries = [entry for thread in threads for entry in thread.entries]
     people = sum(len(thread.takings()) for thread in threads)
-    never = sum(entry.by_customer and entry.told_at is None for entry in entries)
+    never = sum(entry.by_customer and entry.known_at is None for entry in entries)
+    polled = sum(entry.by_customer and entry.told_at is None for entry in entries) - never
     customers, ai = sum(entry.by_customer for entry in entries), sum(entry.by_ai for entry in entries)
     yield f"messages: {customers} of customers, {ai} of the AI; {people} times an agent took over"
     yield (
-        f"not counted: {never} messages whose webhook was never acknowledged, "
+        f"{polled} messages left to polling; not counted: {never} that nobody told us of, "
         f"{sum(map(unclear, threads))} told in another order than they happened"
     )
     for connection, conversation, why in result.evidence.parked:

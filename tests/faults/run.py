@@ -8,6 +8,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated
 
 import httpx
@@ -31,6 +32,8 @@ from tests.faults.stories import QUESTIONS, arrivals, write_story
 CALM = 20.0
 QUIET = 5.0
 """How long nothing may happen before it counts as quiet, in seconds."""
+POLLED_WITHIN = timedelta(seconds=60)
+"""How soon polling has found what was dropped, with restarts, failures and a new leader on the way."""
 PATIENCE = 300.0
 """How long it may take until it is quiet: longer than a claim (60 s) and the longest pause between tries."""
 SAY_EVERY = 15.0
@@ -58,7 +61,7 @@ class Run:
         following = [asyncio.create_task(feed.follow()) for feed in self._feeds]
         answers = await self._learn_answers()
         say(f"learnt {len(answers)} answers in calm; now faults for {self._seconds:.0f} s")
-        plan = make_plan(self._seed, self._seconds, drops=False)
+        plan = make_plan(self._seed, self._seconds, drops=True)
         desk = asyncio.create_task(self._desk.work())
         telling = asyncio.create_task(self._tell(say))
         playing = asyncio.create_task(self._receive_customers())
@@ -143,6 +146,7 @@ class Run:
             answers=answers,
             courtesies=_courtesies(),
             struck=self._injector.struck,
+            polled_within=POLLED_WITHIN,
             quiet=quiet,
         )
 

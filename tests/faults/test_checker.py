@@ -178,6 +178,14 @@ def test_the_answer_to_an_earlier_question_answers_nothing_later(log: Log) -> No
     assert log.broken() == [Promise.LOST]
 
 
+def test_what_no_webhook_told_of_is_lost_where_polling_should_have_found_it(log: Log) -> None:
+    """With polling, being told is no excuse."""
+    log.customer("How long?", told=False)
+    evidence = log.evidence()
+    evidence.polled_within = timedelta(seconds=60)
+    assert [violation.promise for violation in check(evidence)] == [Promise.LOST]
+
+
 @pytest.mark.parametrize("why", ["never told", "a person has it", "parked"])
 def test_what_is_not_due_is_not_lost(log: Log, why: str) -> None:
     """We were never told; a person has it; or it lies where a person will look."""

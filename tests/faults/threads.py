@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct, field
 
@@ -20,6 +20,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     place: int
     what: Happened
     told_at: datetime | None
+    known_at: datetime | None
+    """When we knew of it at the latest: told of it, or, where that never came, by polling."""
     asked_at: datetime | None = None
     """When the request that wrote this message reached the vendor, where it was one of ours."""
 
@@ -87,11 +89,12 @@ def threads_of(evidence: Evidence) -> list[Thread]:
     """Every conversation of a run."""
     found: list[Thread] = []
     for log in evidence.vendors:
-        found += _of_vendor(log, [d for d in evidence.deeds if d.connection == log.name])
+        deeds = [deed for deed in evidence.deeds if deed.connection == log.name]
+        found += _of_vendor(log, deeds, polled_within=evidence.polled_within)
     return found
 
 
-def _of_vendor(log: VendorLog, deeds: Iterable[Deed]) -> Iterable[Thread]:
+def _of_vendor(log: VendorLog, deeds: Iterable[Deed], *, polled_within: timedelta | None) -> Iterable[Thread]:
     told: dict[str, datetime] = {}
     for delivery in log.deliveries:
         if 200 <= delivery.status < 300:
@@ -106,7 +109,11 @@ def _of_vendor(log: VendorLog, deeds: Iterable[Deed]) -> Iterable[Thread]:
         )
         token = what.message.token if what.message else None
         asked_at = _asked(by_token.get(token, []), what.at) if token else None
-        thread.entries.append(Entry(place=place, what=what, told_at=told.get(what.event), asked_at=asked_at))
+        told_at = told.get(what.event)
+        known_at = what.at + polled_within if told_at is None and polled_within is not None else told_at
+        thread.entries.append(
+            Entry(place=place, what=what, told_at=told_at, known_at=known_at, asked_at=asked_at)
+        )
     for thread in threads.values():
         thread.requests = requests.get(thread.id, [])
     for deed in deeds:
