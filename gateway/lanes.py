@@ -30,7 +30,7 @@ from sync.pull import Pulled
 from sync.store import conflicts, customers, field_updates, inbox, loading, threads
 from sync.store.customers import PeopleMovedError
 from sync.store.inbox import Event, Form
-from sync.thread import CustomerState, HandOffState
+from sync.thread import CustomerState, HandOffState, Thread
 
 log = structlog.get_logger()
 HISTORY_LANES, HISTORY_PER_LANE = 16, 2
@@ -250,6 +250,7 @@ class LaneWorker:
         wanted = dict.fromkeys(a for home, c in pairs if isinstance(c, _TOLD) for a in _addresses(home, c))
         told = [stage.scenes[a].thread for a in wanted if a in stage.scenes]
         await loading.load_ledger(connection, told, [c.message for _, c in posted])
+        await loading.load_recent(connection, _resolved(stage, pairs))
         for thread in told:
             adapter = self._adapters.get(thread.conversation.connection)
             thread.tokens = adapter is not None and adapter.keeps_tokens
@@ -296,6 +297,17 @@ class LaneWorker:
         await threads.save(connection, [s.thread for s in scenes])
         await rules_store.save_turns(connection, [s.history for s in scenes])
         await rules_store.save_decisions(connection, [d for s in scenes for d in s.decisions])
+
+
+def _resolved(stage: Stage, pairs: Sequence[tuple[str, Change]]) -> list[Thread]:
+    """The threads of which a batch tells that they are resolved, or were."""
+    addresses = dict.fromkeys(
+        (home, change.conversation.id)
+        for home, change in pairs
+        if isinstance(change, model.ConversationChanged)
+        and change.conversation.status == model.Status.RESOLVED
+    )
+    return [stage.scenes[address].thread for address in addresses if address in stage.scenes]
 
 
 _TOLD = MessagePosted | model.ConversationChanged | DoubtSettled

@@ -27,7 +27,7 @@ from sync import doubts, fields, lease, mirror
 from sync.lease import Holder, first_lease
 from sync.mirror import Meaning, Seen
 from sync.people import Cause, new_customer
-from sync.thread import ConversationState, CustomerState, LeaseMove, MessageState, Thread
+from sync.thread import ConversationState, CustomerState, LeaseMove, MessageState, Spoken, Thread
 
 
 class Tick(Struct, frozen=True, kw_only=True, tag="tick"):
@@ -201,20 +201,45 @@ def _react(stage: Stage, scene: Scene, meanings: tuple[Meaning, ...], occasion: 
                 acts.move_lease(stage, scene, lease.PersonSpoke(person), "agent_spoke", occasion)
             case mirror.AgentAssigned(person):
                 acts.move_lease(stage, scene, lease.Assigned(person), "assigned", occasion)
-            case mirror.StatusMoved(_, Status.RESOLVED):
-                acts.close(stage, scene, occasion)
-            case mirror.StatusMoved(Status.PENDING, Status.OPEN):
-                acts.move_lease(stage, scene, lease.PersonOpened(), "opened_by_agent", occasion)
+            case mirror.StatusMoved() | mirror.WasResolved():
+                _react_to_status(stage, scene, meaning, occasion)
             case mirror.OtherBotSpoke():
                 acts.move_lease(stage, scene, lease.OtherBotSpoke(), "other_bot_spoke", occasion)
-            case mirror.StatusMoved() | mirror.Echoed():
+            case mirror.Echoed():
                 pass
             case _:
                 assert_never(meaning)
     scene.thread.is_new = False
 
 
-def _listen(stage: Stage, scene: Scene, message: MessageState, occasion: Occasion) -> None:
+def _react_to_status(
+    stage: Stage, scene: Scene, meaning: mirror.StatusMoved | mirror.WasResolved, occasion: Occasion
+) -> None:
+    match meaning:
+        case mirror.StatusMoved(_, Status.RESOLVED):
+            acts.close(stage, scene, occasion)
+        case mirror.StatusMoved(Status.PENDING, Status.OPEN):
+            acts.move_lease(stage, scene, lease.PersonOpened(), "opened_by_agent", occasion)
+        case mirror.WasResolved(unheard):
+            _let_go(stage, scene, unheard, occasion)
+        case mirror.StatusMoved():
+            pass
+        case _:
+            assert_never(meaning)
+
+
+def _let_go(
+    stage: Stage, scene: Scene, unheard: tuple[Spoken | MessageState, ...], occasion: Occasion
+) -> None:
+    """The person who seemed to have it had resolved it: what the customer said since is for the AI."""
+    if not occasion.live or scene.thread.lease.holder is not Holder.SAAS_AGENT:
+        return
+    acts.close(stage, scene, occasion)
+    for message in unheard:
+        _listen(stage, scene, message, occasion)
+
+
+def _listen(stage: Stage, scene: Scene, message: Spoken | MessageState, occasion: Occasion) -> None:
     conversation, now = scene.thread.conversation, stage.now
     spoken = detect(message.text)
     if spoken not in {"und", conversation.language}:

@@ -18,7 +18,7 @@ from adapters.model import (
 from sync import doubts, identity
 from sync.echo import Own, Sent, awaited_status, find_own, is_own_status, latest_status
 from sync.identity import Address, LinkRules, Mark
-from sync.thread import CustomerState, MessageState, Refs, Thread, person_json, person_of
+from sync.thread import CustomerState, MessageState, Refs, Spoken, Thread, person_json, person_of
 
 
 class Seen(Struct, frozen=True, kw_only=True):
@@ -61,13 +61,19 @@ class StatusMoved(Struct, frozen=True):
     new: Status
 
 
+class WasResolved(Struct, frozen=True):
+    """Somebody had resolved it, which we are told only after what the customer said since."""
+
+    unheard: tuple[Spoken | MessageState, ...]
+
+
 class AgentAssigned(Struct, frozen=True):
     """The helpdesk assigned the conversation to an agent."""
 
     person: Person
 
 
-Meaning = CustomerSpoke | AgentSpoke | OtherBotSpoke | Echoed | StatusMoved | AgentAssigned
+Meaning = CustomerSpoke | AgentSpoke | OtherBotSpoke | Echoed | StatusMoved | WasResolved | AgentAssigned
 
 
 def apply_message(thread: Thread, change: MessagePosted, seen: Seen, refs: Refs) -> tuple[Meaning, ...]:
@@ -138,7 +144,7 @@ def apply_conversation(thread: Thread, record: ConversationRecord, *, at: dateti
     conversation = thread.conversation
     stamp = record.updated_at if record.updated_at is not UNSET else None
     if stamp and conversation.vendor_updated_at and stamp < conversation.vendor_updated_at:
-        return ()
+        return _belated(thread, record, stamp)
     meanings = (*_status(thread, record, at), *_assignee(thread, record))
     for name in ("channel", "subject", "url", "attributes"):
         value = getattr(record, name)
@@ -152,6 +158,20 @@ def apply_conversation(thread: Thread, record: ConversationRecord, *, at: dateti
         conversation.vendor_updated_at = stamp
         conversation.dirty = True
     return meanings
+
+
+def _belated(thread: Thread, record: ConversationRecord, at: datetime) -> tuple[Meaning, ...]:
+    """What old news still means: it was resolved, unless anybody but the customer has come to it since."""
+    if record.status != Status.RESOLVED:
+        return ()
+    if record.assignee is not UNSET and record.assignee != person_of(thread.conversation.assignee):
+        return ()
+    fresh = (message for message in thread.messages if not message.private)
+    said: tuple[Spoken | MessageState, ...] = (*thread.recent, *fresh)
+    since = tuple(message for message in said if message.sent_at > at)
+    if any(message.author != Author.CUSTOMER for message in since):
+        return ()
+    return (WasResolved(since),)
 
 
 def _status(thread: Thread, record: ConversationRecord, at: datetime) -> tuple[Meaning, ...]:

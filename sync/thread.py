@@ -202,6 +202,15 @@ class Overlap(Struct, frozen=True, kw_only=True):
     sent_at: datetime | None = None
 
 
+class Spoken(Struct, frozen=True, kw_only=True):
+    """A message that was stored before, as far as it is needed to hear it."""
+
+    id: str
+    author: str
+    text: str
+    sent_at: datetime
+
+
 class PeoplePast(Struct, frozen=True, kw_only=True):
     """What people had to do with a conversation since it was last resolved."""
 
@@ -224,6 +233,8 @@ class Thread(Struct, kw_only=True):
     people: PeoplePast = PeoplePast()
     known_messages: dict[str, str] = field(default_factory=dict)
     """Texts of the messages of this batch that were stored before, by vendor id."""
+    recent: list[Spoken] = field(default_factory=list)
+    """What customer and people said last, where a batch tells that it was resolved."""
     ledger: list[Sent] = field(default_factory=list)
     messages: list[MessageState] = field(default_factory=list)
     edited: list[tuple[str, str]] = field(default_factory=list)

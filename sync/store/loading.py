@@ -18,6 +18,7 @@ from sync.thread import (
     CustomerState,
     HandOffState,
     PeoplePast,
+    Spoken,
     Thread,
     person_of,
 )
@@ -122,6 +123,24 @@ async def load_known_messages(
     if by_ref and wanted:
         for row in await connection.execute(_KNOWN, {"refs": list(by_ref), "ids": wanted}):
             by_ref[row.conversation_ref].known_messages[row.id] = row.text
+
+
+_RECENT = text("""
+SELECT m.* FROM unnest(:refs) AS c(ref) CROSS JOIN LATERAL (
+    SELECT conversation_ref, id, author, text, sent_at FROM message
+    WHERE conversation_ref = c.ref AND NOT private AND author <> 'system'
+    ORDER BY sent_at DESC, ref DESC LIMIT :most) m
+ORDER BY m.sent_at
+""").bindparams(_REFS)
+
+
+async def load_recent(connection: AsyncConnection, threads: Iterable[Thread], *, most: int = 20) -> None:
+    """Give each thread what was said in it last."""
+    by_ref = {thread.ref: thread for thread in threads}
+    if by_ref:
+        for row in await connection.execute(_RECENT, {"refs": list(by_ref), "most": most}):
+            spoken = Spoken(id=row.id, author=row.author, text=row.text, sent_at=row.sent_at)
+            by_ref[row.conversation_ref].recent.append(spoken)
 
 
 async def load_people(connection: AsyncConnection, threads: Iterable[Thread]) -> None:

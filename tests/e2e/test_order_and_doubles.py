@@ -84,6 +84,36 @@ async def test_a_status_is_not_set_again_over_what_happened_since(
     assert sum(r.method == "PATCH" and r.body == {"status": "resolved"} for r in helpdesk.requests) == 1
 
 
+async def test_a_person_who_let_go_is_let_go_though_we_are_told_late(bridge: Bridge) -> None:
+    """An agent speaks, resolves, the customer writes again; the resolving is told last: the AI answers."""
+    said = bridge.helpdesk.customer_says("cus_1", "Hello")
+    where = said.conversation_id
+    bridge.helpdesk.agent_says(where, "Let me see")
+    await bridge.settled()
+    before = len(bridge.replies(where))
+    bridge.helpdesk.misbehave("reorder", event="conversation_changed", seconds=0.5)
+    bridge.helpdesk.set_status(where, "resolved")
+    bridge.helpdesk.customer_says("cus_1", "How long does delivery take?", conversation_id=where)
+    await bridge.settled()
+    (answer,) = bridge.replies(where)[before:]
+    assert "Source:" in answer.text
+
+
+async def test_a_person_who_spoke_since_keeps_it_though_it_had_been_resolved_before(bridge: Bridge) -> None:
+    """The same, but the agent writes once more before we are told of the resolving: it is theirs."""
+    said = bridge.helpdesk.customer_says("cus_1", "Hello")
+    where = said.conversation_id
+    bridge.helpdesk.agent_says(where, "Let me see")
+    await bridge.settled()
+    bridge.helpdesk.misbehave("reorder", event="conversation_changed", seconds=0.5)
+    bridge.helpdesk.set_status(where, "resolved")
+    bridge.helpdesk.agent_says(where, "One more thing")
+    bridge.helpdesk.customer_says("cus_1", "How long does delivery take?", conversation_id=where)
+    before = len(bridge.replies(where))
+    await bridge.settled()
+    assert len(bridge.replies(where)) == before
+
+
 async def test_a_vendor_that_fails_or_throttles_is_tried_again(bridge: Bridge) -> None:
     """500 before anything happened, then 429 with Retry-After: the reply arrives once."""
     bridge.helpdesk.misbehave("error", method="POST", path="/messages", times=1)

@@ -59,7 +59,7 @@ def test_what_was_so_before_is_no_echo_of_what_we_set_last() -> None:
     Had it counted as such, our own opening, told back later, would look like an agent's.
     """
     not_sent = [
-        msgspec.structs.replace(set_by_us(ref, status), claimed_at=None, unfinished=True)
+        msgspec.structs.replace(set_by_us(ref, status), claimed_at=None, state="waiting")
         for ref, status in ((10, Status.OPEN), (11, Status.PENDING))
     ]
     ours = thread(Status.PENDING, *not_sent)
