@@ -67,12 +67,14 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
     match change:
         case MessagePosted():
             scene = _scene(stage, home, change, occasion)
+            over = mirror.was_over(scene.thread, change.message)
             meanings = (
                 *_given_back(scene),
                 *mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at),
                 *mirror.apply_message(scene.thread, change, _seen(stage, occasion), stage.refs),
             )
-            _react(stage, scene, meanings, occasion)
+            takes = (m for m in meanings if not (over and isinstance(m, mirror.AgentSpoke)))
+            _react(stage, scene, tuple(takes), occasion)
         case ConversationChanged():
             scene = _scene(stage, home, change, occasion)
             meanings = mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at)

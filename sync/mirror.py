@@ -1,7 +1,7 @@
 """Applying a change to a conversation's mirror: what is new, what is an echo, what it means. Pure."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import UNSET, Struct
 
@@ -74,6 +74,18 @@ class AgentAssigned(Struct, frozen=True):
 
 
 Meaning = CustomerSpoke | AgentSpoke | OtherBotSpoke | Echoed | StatusMoved | WasResolved | AgentAssigned
+
+
+def was_over(thread: Thread, message: MessageRecord) -> bool:
+    """Whether the conversation was resolved after this message was sent, as we know already.
+
+    A person's word that we hear of so late takes nothing. Some vendors count in seconds: within one, it does.
+    """
+    conversation = thread.conversation
+    known = conversation.vendor_updated_at
+    if conversation.status != Status.RESOLVED or known is None:
+        return False
+    return message.sent_at + timedelta(seconds=1) <= known
 
 
 def apply_message(thread: Thread, change: MessagePosted, seen: Seen, refs: Refs) -> tuple[Meaning, ...]:

@@ -1,5 +1,7 @@
 """Bursts, doubles and disorder: one turn, one effect, the customer's own order."""
 
+import asyncio
+
 import httpx
 from support.bridge import SECRET, Bridge, eventually
 from support.desk import act, hand_over
@@ -93,6 +95,22 @@ async def test_a_person_who_let_go_is_let_go_though_we_are_told_late(bridge: Bri
     before = len(bridge.replies(where))
     bridge.helpdesk.misbehave("reorder", event="conversation_changed", seconds=0.5)
     bridge.helpdesk.set_status(where, "resolved")
+    bridge.helpdesk.customer_says("cus_1", "How long does delivery take?", conversation_id=where)
+    await bridge.settled()
+    (answer,) = bridge.replies(where)[before:]
+    assert "Source:" in answer.text
+
+
+async def test_a_persons_word_from_before_it_was_resolved_takes_nothing(bridge: Bridge) -> None:
+    """An agent speaks and resolves; their word is told last: what the customer writes next is answered."""
+    where = bridge.helpdesk.customer_says("cus_1", "Hello").conversation_id
+    await bridge.settled()
+    bridge.helpdesk.misbehave("reorder", event="message_posted", seconds=1.6)
+    bridge.helpdesk.agent_says(where, "Let me see")
+    await asyncio.sleep(1.1)
+    bridge.helpdesk.set_status(where, "resolved")
+    await bridge.settled()
+    before = len(bridge.replies(where))
     bridge.helpdesk.customer_says("cus_1", "How long does delivery take?", conversation_id=where)
     await bridge.settled()
     (answer,) = bridge.replies(where)[before:]

@@ -21,7 +21,10 @@ class Entry(Struct, frozen=True, kw_only=True):
     what: Happened
     told_at: datetime | None
     known_at: datetime | None
-    """When we knew of it at the latest: told of it, or, where that never came, by polling."""
+    """When we knew of it at the latest: told of it, or, where that never came, by polling.
+
+    Polling finds messages; of a state that has passed since, nobody can know who was never told.
+    """
     asked_at: datetime | None = None
     """When the request that wrote this message reached the vendor, where it was one of ours."""
 
@@ -110,7 +113,8 @@ def _of_vendor(log: VendorLog, deeds: Iterable[Deed], *, polled_within: timedelt
         token = what.message.token if what.message else None
         asked_at = _asked(by_token.get(token, []), what.at) if token else None
         told_at = told.get(what.event)
-        known_at = what.at + polled_within if told_at is None and polled_within is not None else told_at
+        polled = told_at is None and polled_within is not None and what.message is not None
+        known_at = what.at + polled_within if polled and polled_within is not None else told_at
         thread.entries.append(
             Entry(place=place, what=what, told_at=told_at, known_at=known_at, asked_at=asked_at)
         )
