@@ -126,7 +126,9 @@ class LaneWorker:
         after = self._after[history]
         lanes = await inbox.take_lanes(connection, after=after, most=most, history=history)
         if len(lanes) < most and after:
-            lanes += await inbox.take_lanes(connection, after="", most=most - len(lanes), history=history)
+            more = await inbox.take_lanes(connection, after="", most=most - len(lanes), history=history)
+            # Our own locks don't keep us out: what was taken already comes again on the way round.
+            lanes = list(dict.fromkeys([*lanes, *more]))
         self._after[history] = lanes[-1] if len(lanes) == most else ""
         return lanes
 

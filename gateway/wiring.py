@@ -283,6 +283,7 @@ def _take_answer(stage: Stage, scene: Scene, answer: AnswerPrepared, occasion: O
     overtaken = (
         turn is None
         or (turn.number, turn.generation) != (answer.turn, answer.generation)
+        or turn.state != "collecting"
         or held.holder is not Holder.AI
         or turn.epoch != held.epoch
     )

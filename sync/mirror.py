@@ -62,7 +62,7 @@ class StatusMoved(Struct, frozen=True):
 
 
 class WasResolved(Struct, frozen=True):
-    """Somebody had resolved it, which we are told only after what the customer said since."""
+    """It was resolved, and that we are told only after what the customer said since (`unheard`)."""
 
     unheard: tuple[Spoken | MessageState, ...]
 
@@ -196,6 +196,8 @@ def _status(thread: Thread, record: ConversationRecord, at: datetime) -> tuple[M
     echo = latest is not None and awaited is latest and awaited.text == record.status
     if not echo and is_own_status(record.status, at, thread.ledger):
         return ()
+    if echo and record.status == Status.RESOLVED == conversation.status:
+        return (WasResolved(()),)  # whoever spoke between our deciding it and its coming about
     if record.status == conversation.status:
         return ()
     old = Status(conversation.status)

@@ -117,6 +117,25 @@ async def test_a_persons_word_from_before_it_was_resolved_takes_nothing(bridge: 
     assert "Source:" in answer.text
 
 
+async def test_an_agent_who_speaks_while_the_desk_resolves_has_it_no_longer_than_that(
+    bridge: Bridge, api: httpx.AsyncClient
+) -> None:
+    """Resolved here, but not yet there, when the agent speaks: once it is, the AI answers what comes next."""
+    waiting = await hand_over(bridge)
+    await act(api, waiting.ref, "claim")
+    where = waiting.conversation_id
+    bridge.helpdesk.misbehave("error", method="PATCH", path=where, times=3)
+    await act(api, waiting.ref, "resolve")
+    bridge.helpdesk.agent_says(where, "Let me see")
+    await bridge.settled()
+    assert bridge.helpdesk.state.conversation(where).status == "resolved"
+    before = len(bridge.replies(where))
+    bridge.helpdesk.customer_says("cus_1", "How long does delivery take?", conversation_id=where)
+    await bridge.settled()
+    (answer,) = bridge.replies(where)[before:]
+    assert "Source:" in answer.text
+
+
 async def test_a_person_who_spoke_since_keeps_it_though_it_had_been_resolved_before(bridge: Bridge) -> None:
     """The same, but the agent writes once more before we are told of the resolving: it is theirs."""
     said = bridge.helpdesk.customer_says("cus_1", "Hello")

@@ -64,6 +64,11 @@ class Child:
         return self._process is not None and self._process.poll() is None and not self.frozen
 
     @property
+    def ended(self) -> bool:
+        """Whether it has ended, however."""
+        return self._process is not None and self._process.poll() is not None
+
+    @property
     def pid(self) -> int:
         """Its process id."""
         assert self._process is not None

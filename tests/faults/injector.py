@@ -27,8 +27,17 @@ class Injector:
         self._http = http
         self._tasks: set[asyncio.Task[None]] = set()
         self._engine_free = asyncio.Lock()
+        self._away: set[str] = set()
         self._clocks = dict(zip(ground.vendor_urls, FIRST_CLOCKS, strict=True))
         self.struck: list[Struck] = []
+
+    async def keep_running(self) -> None:
+        """Start again what ended by itself, as any service manager does; until cancelled."""
+        while True:
+            for child in self._ground.ours:
+                if child.ended and child.name not in self._away:
+                    child.start()
+            await asyncio.sleep(1.0)
 
     async def run(self, plan: Sequence[Planned]) -> None:
         """Play the plan from now on; returns when its last fault is over."""
@@ -79,10 +88,12 @@ class Injector:
     async def _kill(self, planned: Planned, targets: Sequence[Child]) -> None:
         child = await _choose(targets, planned.draw)
         self._note(planned, child.name)
+        self._away.add(child.name)
         child.kill()
         low, high = BACK_AFTER
         await asyncio.sleep(low + planned.draw * (high - low))
         child.start()
+        self._away.discard(child.name)
 
     async def _freeze(self, planned: Planned) -> None:
         child = await _choose(self._ground.workers, planned.draw)

@@ -65,6 +65,7 @@ class Run:
         desk = asyncio.create_task(self._desk.work())
         telling = asyncio.create_task(self._tell(say))
         playing = asyncio.create_task(self._receive_customers())
+        keeping = asyncio.create_task(self._injector.keep_running())
         await self._injector.run(plan)
         await self._injector.make_peace()
         say("no more faults; waiting for the last customers")
@@ -73,7 +74,7 @@ class Run:
         await self._desk.finish()
         say("no more customers; waiting for quiet")
         quiet = await self._quieten()
-        for task in (*following, telling):
+        for task in (*following, telling, keeping):
             task.cancel()
         evidence = await self._gather(answers, quiet=quiet)
         return Result(

@@ -10,7 +10,6 @@ MINUTES = 0.6
 CONVERSATIONS = 40
 
 
-@pytest.mark.faults
 @pytest.mark.timeout(560)
 async def test_customers_lose_nothing_whatever_breaks() -> None:
     """Nothing lost, nothing doubled, one voice; and each kind of fault did strike."""
