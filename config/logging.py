@@ -3,6 +3,7 @@
 import codecs
 import logging
 import sys
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 import msgspec
@@ -13,6 +14,21 @@ def _render(_logger: Any, _method: str, event: structlog.typing.EventDict) -> by
     return msgspec.json.encode(event, enc_hook=str)
 
 
+class _Sink:
+    """Where lines go, looked up for each; a log that can't be written must not stop the work it tells of."""
+
+    def __init__(self, to: BinaryIO | None) -> None:
+        self._to = to
+
+    def write(self, line: bytes) -> None:
+        with suppress(OSError, ValueError):
+            (self._to or sys.stderr.buffer).write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            (self._to or sys.stderr.buffer).flush()
+
+
 def configure_logging(level: str = "INFO", *, human: bool = False, to: BinaryIO | None = None) -> None:
     """Send logs to standard error, or `to` a file: as JSON, or coloured for people."""
     shared: list[structlog.typing.Processor] = [
@@ -21,6 +37,7 @@ def configure_logging(level: str = "INFO", *, human: bool = False, to: BinaryIO 
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
+    sink: Any = _Sink(to)
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     if human:
         structlog.configure(
@@ -32,10 +49,9 @@ def configure_logging(level: str = "INFO", *, human: bool = False, to: BinaryIO 
         structlog.configure(
             processors=[*shared, _render],
             wrapper_class=structlog.make_filtering_bound_logger(number),
-            logger_factory=structlog.BytesLoggerFactory(to or sys.stderr.buffer),
-            cache_logger_on_first_use=True,
+            logger_factory=structlog.BytesLoggerFactory(sink),
         )
-    stream = codecs.getwriter("utf-8")(to) if to else sys.stderr
+    stream = codecs.getwriter("utf-8")(sink)
     at_least = max(number, logging.WARNING)
     logging.basicConfig(level=at_least, stream=stream, force=True)
     for handler in logging.getLogger().handlers:
