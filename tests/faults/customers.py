@@ -151,7 +151,7 @@ class Desk:
         self._urls = urls
         self._headers = {"Authorization": f"Bearer {key}"}
         self._dice = random.Random(f"desk-{seed}")
-        self._http = httpx.AsyncClient(trust_env=False, timeout=12.0)
+        self.http = httpx.AsyncClient(trust_env=False, timeout=12.0)
         self._taken: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = iter(range(1, 1_000_000))
@@ -176,7 +176,7 @@ class Desk:
     async def _offered(self) -> list[Any]:
         url = self._dice.choice(self._urls)
         try:
-            page = await self._http.get(
+            page = await self.http.get(
                 f"{url}/v1/desk/hand-offs?state=offered&limit=50", headers=self._headers
             )
         except httpx.HTTPError:
@@ -210,7 +210,7 @@ class Desk:
         for _ in range(60):
             url = self._dice.choice(self._urls)
             try:
-                answer = await self._http.post(
+                answer = await self.http.post(
                     f"{url}/v1/desk/hand-offs/{offered['ref']}/{action}", json=body, headers=headers
                 )
             except httpx.HTTPError:

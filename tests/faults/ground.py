@@ -233,6 +233,7 @@ class Ground:
         writer.write(b"FLUSHALL\r\n")
         await reader.readline()
         writer.close()
+        await writer.wait_closed()
 
     def restart_postgres(self, mode: str) -> None:
         """Restart PostgreSQL: `fast` ends every session, `immediate` is a crash with recovery."""

@@ -7,9 +7,9 @@ import asyncio
 import secrets
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import httpx
 import msgspec
@@ -54,18 +54,20 @@ class Run:
         self._http = httpx.AsyncClient(trust_env=False, timeout=30.0)
         self._injector = Injector(ground, self._http)
         self._customers: list[Customer] = []
+        self._beside: list[asyncio.Task[None]] = []
         self.begun = self.ended = 0
 
     async def play(self, say: Say) -> Result:
         """Everything; `say` is told how far it is."""
-        following = [asyncio.create_task(feed.follow()) for feed in self._feeds]
+        for feed in self._feeds:
+            self._start(feed.follow())
         answers = await self._learn_answers()
         say(f"learnt {len(answers)} answers in calm; now faults for {self._seconds:.0f} s")
         plan = make_plan(self._seed, self._seconds, drops=True)
-        desk = asyncio.create_task(self._desk.work())
-        telling = asyncio.create_task(self._tell(say))
-        playing = asyncio.create_task(self._receive_customers())
-        keeping = asyncio.create_task(self._injector.keep_running())
+        desk = self._start(self._desk.work())
+        self._start(self._tell(say))
+        playing = self._start(self._receive_customers())
+        self._start(self._injector.keep_running())
         await self._injector.run(plan)
         await self._injector.make_peace()
         say("no more faults; waiting for the last customers")
@@ -74,8 +76,6 @@ class Run:
         await self._desk.finish()
         say("no more customers; waiting for quiet")
         quiet = await self._quieten()
-        for task in (*following, telling, keeping):
-            task.cancel()
         evidence = await self._gather(answers, quiet=quiet)
         return Result(
             seed=self._seed,
@@ -86,6 +86,19 @@ class Run:
             gave_up=sum(customer.gave_up for customer in self._customers),
             directory=str(self._ground.directory),
         )
+
+    async def aclose(self) -> None:
+        """End what goes on beside, and every connection."""
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
+        for http in (self._http, self._desk.http, *(feed.http for feed in self._feeds)):
+            await http.aclose()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._beside.append(task)
+        return task
 
     async def _learn_answers(self) -> dict[str, str]:
         """Ask every question once while nothing is wrong; answers that two questions share are left out."""
@@ -177,7 +190,11 @@ async def run(*, seed: int, minutes: float, conversations: int, say: Say, keep: 
     """Start everything, play, check, end everything."""
     async with prepared(seed) as ground:
         say(f"seed {seed}; logs in {ground.directory}")
-        result = await Run(ground, seed=seed, minutes=minutes, conversations=conversations).play(say)
+        played = Run(ground, seed=seed, minutes=minutes, conversations=conversations)
+        try:
+            result = await played.play(say)
+        finally:
+            await played.aclose()
         ground.keep = keep or not result.good
         return result
 
