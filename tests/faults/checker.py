@@ -22,8 +22,8 @@ request reached the vendor more than ON_THE_WIRE after that moment, and it stand
 in the vendor's order. ON_THE_WIRE is what a request may take that had been claimed before the
 acknowledgement: claiming, checking and sending it, on a busy machine.
 
-**Order.** Replies that are known to answer a question come in the order of the questions; a desk agent's in
-the order in which the API acknowledged them.
+**Order.** Replies that are known to answer a question come in the order of the questions that webhooks told
+of; a desk agent's in the order in which the API acknowledged them.
 
 **Echo.** Writes per conversation are bounded by what people did in it and by the faults they met; and once
 the customers have stopped, traffic dies out.
@@ -298,7 +298,7 @@ def _disorder(thread: Thread, answers: dict[str, str]) -> Iterator[str]:
         message = entry.what.message
         if message is None:
             continue
-        if entry.by_customer:
+        if entry.by_customer and entry.told_at is not None:
             asked.setdefault(message.text, entry.place)
         question = answers.get(message.text, "")
         if entry.by_ai and question in asked:
