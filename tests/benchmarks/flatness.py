@@ -24,19 +24,19 @@ async def grow(url: str, before: int, after: int) -> None:
     await engine.dispose()
 
 
-def at(url: str, folder: Path, size: int) -> tuple[float, float]:
+def at(url: str, folder: Path) -> tuple[float, float]:
     """Events worked per second, and the 99th percentile of the waits for a reply in milliseconds."""
-    first = size  # an own range of customers: every size starts with strangers
     began = utc_now()
-    uvloop.run(pipeline.fill(url, first=first))
+    uvloop.run(pipeline.fill(url))
     lanes = configuration(folder, database_url=url, helpdesk_port=free_port(), turns={"quiet": 3600})
     with process("-m", "gateway", "worker", "--config", str(lanes)):
         rate = uvloop.run(pipeline.rate(url, since=began))
-    uvloop.run(pipeline.forget(url))
+    uvloop.run(pipeline.make_past(url))
     port, helpdesk_port = free_port(), free_port()
     path = configuration(folder, database_url=url, helpdesk_port=helpdesk_port, turns={"quiet": 0})
     with process("-m", "gateway", "serve", "--port", str(port), "--config", str(path), port=port):
         (waits,) = uvloop.run(replies.converse(helpdesk_port, port, [RATE], seconds=SECONDS))
+    uvloop.run(pipeline.make_past(url))
     return rate, replies.percentiles(waits)[2]
 
 
@@ -48,7 +48,7 @@ def measure(sizes: tuple[int, ...] = SIZES) -> dict[str, float]:
         uvloop.run(replies.prepare(url))
         for before, size in itertools.pairwise((0, *sizes)):
             uvloop.run(grow(url, before, size))
-            rate, wait = at(url, Path(folder), size)
+            rate, wait = at(url, Path(folder))
             results |= {f"stored_{size}_per_s": round(rate), f"stored_{size}_p99_ms": wait}
     rates = [value for name, value in results.items() if name.endswith("per_s")]
     return results | {"flatness_1m": round(min(rates) / max(rates), 3)}

@@ -1,56 +1,58 @@
 """A database that has been in use for long."""
 
-from datetime import timedelta
-
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+_OLD = """
+(SELECT n, now() - interval '40 days' AS at FROM generate_series(CAST(:first AS bigint), :last) AS n) old
+"""
 _STATEMENTS = (
-    """
-    INSERT INTO customer (ref, name, attributes, created_at)
-    SELECT n, 'Customer ' || n, '{"tier": "silver"}', now() FROM generate_series(:first, :last) AS n
+    f"""
+    INSERT INTO customer (ref, main_ref, name, attributes, created_at)
+    SELECT n, n, 'Customer ' || n, '{{"tier": "silver"}}', now() FROM {_OLD}
     """,
-    """
+    f"""
     INSERT INTO identity (customer_ref, connection, kind, value)
-    SELECT n, 'shop', 'vendor', 'old_cus_' || n FROM generate_series(:first, :last) AS n
+    SELECT n, 'shop', 'vendor', 'old_cus_' || n FROM {_OLD}
     """,
-    """
+    f"""
     INSERT INTO conversation (ref, connection, id, customer_ref, channel, status, tags, subject, url,
         language, attributes, created_at, last_message_at, lease_holder, lease_epoch, lease_since)
-    SELECT n, 'shop', 'old_con_' || n, n, 'chat', 'resolved', '{}', '', '', 'zh', '{}', now() - :age,
-        now() - :age, 'ai', 1, now() - :age
-    FROM generate_series(:first, :last) AS n
+    SELECT n, 'shop', 'old_con_' || n, n, 'chat', 'resolved', '{{}}', '', '', 'zh', '{{}}', at,
+        at, 'ai', 1, at
+    FROM {_OLD}
     """,
-    """
+    f"""
     INSERT INTO message (ref, conversation_ref, id, author, person, text, private, attachments, origin,
         sent_at, seen_at, event_ref)
     SELECT n, n, 'old_msg_' || n, 'customer', NULL, '请问我的订单 ' || n || ' 什么时候发货？',
-        false, '[]', 'live', now() - :age, now() - :age, n
-    FROM generate_series(:first, :last) AS n
+        false, '[]', 'live', at, at, n
+    FROM {_OLD}
     """,
-    """
+    f"""
     INSERT INTO command (ref, conversation_ref, connection, kind, body, key, priority, state, ready_at,
         created_at, done_at, remote_id)
-    SELECT n, n, 'shop', 'reply', '{"text": "On its way.", "author": "ai"}', 'old_key_' || n, 5, 'done',
-        now() - :age, now() - :age, now() - :age, 'old_reply_' || n
-    FROM generate_series(:first, :last) AS n
+    SELECT n, n, 'shop', 'reply', '{{"text": "On its way.", "author": "ai"}}', 'old_key_' || n, 5, 'done',
+        at, at, at, 'old_reply_' || n
+    FROM {_OLD}
     """,
-    """
+    f"""
     INSERT INTO turn (ref, conversation_ref, number, epoch, generation, state, texts, opened_at,
         last_customer_at, ended_by, verdict, signals, score, judged_at)
-    SELECT n, n, 1, 1, 1, 'answered', '[]', now() - :age, now() - :age, 'closed',
-        'resolved', '[]', 0, now() - :age
-    FROM generate_series(:first, :last) AS n
+    SELECT n, n, 1, 1, 1, 'answered', '[]', at, at, 'closed',
+        'resolved', '[]', 0, at
+    FROM {_OLD}
     """,
-    """
+    f"""
     INSERT INTO inbox (connection, key, lane, state, received_at, done_at)
-    SELECT 'shop', 'old_evt_' || n, 'shop/old_con_' || n, 'done', now() - :age, now() - :age
-    FROM generate_series(:first, :last) AS n
+    SELECT 'shop', 'old_evt_' || n, 'shop/old_con_' || n, 'done', at, at
+    FROM {_OLD}
     """,
 )
 # Refs of history are numbered from 1; the blocks that the workers draw must lie beyond.
-_PAST_HISTORY = text("SELECT setval('ref_block', GREATEST(last_value, :last + 8192)) FROM ref_block")
-_AGE = timedelta(days=40)
+_PAST_HISTORY = text(
+    "SELECT setval('ref_block', GREATEST(last_value, CAST(:last AS bigint) + 8192)) FROM ref_block"
+)
 _PER_TRANSACTION = 100_000
 
 
@@ -60,9 +62,7 @@ async def grow(engine: AsyncEngine, *, before: int, after: int) -> None:
         last = min(after, first + _PER_TRANSACTION - 1)
         async with engine.begin() as connection:
             for statement in _STATEMENTS:
-                values = {"first": first, "last": last, "age": _AGE}
-                named = {name: value for name, value in values.items() if f":{name}" in statement}
-                await connection.execute(text(statement), named)
+                await connection.execute(text(statement), {"first": first, "last": last})
     async with engine.connect() as connection:
         quiet = await connection.execution_options(isolation_level="AUTOCOMMIT")
         await quiet.execute(_PAST_HISTORY, {"last": after})

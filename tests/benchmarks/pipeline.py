@@ -33,11 +33,10 @@ QUESTIONS = (
 )
 
 
-def events(first: int) -> Iterator[RawEvent]:
+def events() -> Iterator[RawEvent]:
     """Customer messages of many conversations, in the order in which a busy shop would get them."""
     for number in range(CONVERSATIONS * MESSAGES_EACH):
-        person, turn = number % CONVERSATIONS, number // CONVERSATIONS
-        yield _event(first * MESSAGES_EACH + number, first + person, turn)
+        yield _event(number, number % CONVERSATIONS, number // CONVERSATIONS)
 
 
 def _event(number: int, person: int, turn: int) -> RawEvent:
@@ -68,22 +67,31 @@ def _event(number: int, person: int, turn: int) -> RawEvent:
     )
 
 
-async def fill(url: str, *, first: int = 0) -> None:
-    """Put all events into the inbox; customers are numbered from `first`."""
+async def fill(url: str) -> None:
+    """Put all events into the inbox."""
     engine = open_engine(url, name="bench")
-    waiting = list(events(first))
+    waiting = list(events())
     for index in range(0, len(waiting), BATCH):
         async with engine.begin() as connection:
             await accept(connection, waiting[index : index + BATCH])
     await engine.dispose()
 
 
-async def forget(url: str) -> None:
-    """Withdraw the questions that wait for the quiet time: whoever starts next must not answer them."""
+_PAST = (
+    "UPDATE command SET state = 'superseded' WHERE state = 'waiting'",
+    "UPDATE turn SET ended_by = 'closed' WHERE ended_by IS NULL",
+    "UPDATE inbox SET key = 'old_' || ref WHERE key NOT LIKE 'old%'",
+    "UPDATE conversation SET id = 'old_' || ref WHERE id NOT LIKE 'old%'",
+    "UPDATE identity SET value = 'old_' || ref WHERE kind = 'vendor' AND value NOT LIKE 'old%'",
+)
+
+
+async def make_past(url: str) -> None:
+    """Turn what was measured into history: nothing of it waits, and its ids may come again."""
     engine = open_engine(url, name="bench")
     async with engine.begin() as connection:
-        await connection.execute(text("UPDATE command SET state = 'superseded' WHERE state = 'waiting'"))
-        await connection.execute(text("UPDATE turn SET ended_by = 'closed' WHERE ended_by IS NULL"))
+        for statement in _PAST:
+            await connection.execute(text(statement))
     await engine.dispose()
 
 
