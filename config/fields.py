@@ -6,6 +6,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 _CUSTOMER_FIELD = re.compile(r"name|attributes\..+")
+STATUSES = ("pending", "open", "snoozed", "resolved")
+"""What a conversation's status can be set to."""
 
 
 class FieldSettings(BaseModel):
@@ -56,6 +58,8 @@ class SharedFields(BaseModel):
 
     customer: dict[str, FieldSettings] = Field(default_factory=dict)
     """Fields of customers: `name`, or `attributes.` and the attribute's name."""
+    conversation: dict[str, FieldSettings] = Field(default_factory=dict)
+    """Fields of linked conversations: `status` and `tags`."""
 
     @field_validator("customer")
     @classmethod
@@ -65,4 +69,22 @@ class SharedFields(BaseModel):
                 raise ValueError(
                     f"a customer has no field {name!r} that can be written: use name or attributes.NAME"
                 )
+        return fields
+
+    @field_validator("conversation")
+    @classmethod
+    def _can_be_written(cls, fields: dict[str, FieldSettings]) -> dict[str, FieldSettings]:
+        for name, chosen in fields.items():
+            if name not in {"status", "tags"}:
+                raise ValueError(
+                    f"a conversation has no field {name!r} that can be written: use status or tags"
+                )
+            if name == "status" and (wrong := set(chosen.order) - set(STATUSES)):
+                raise ValueError(
+                    f"status: no conversation can be {', '.join(sorted(wrong))}: order {', '.join(STATUSES)}"
+                )
+            if name == "status" and chosen.merge in {"union", "append"}:
+                raise ValueError(f"status is one word: {chosen.merge} is for lists; use another merge")
+            if name == "tags" and chosen.merge in {"lattice", "append"}:
+                raise ValueError(f"tags are a set: {chosen.merge} isn't for them; use merge: union")
         return fields

@@ -240,12 +240,13 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fields_name_connections(self) -> Self:
-        for name, field in self.fields.customer.items():
+        shared = {"customer": self.fields.customer, "conversation": self.fields.conversation}
+        named = {f"{of}.{name}": field for of, fields in shared.items() for name, field in fields.items()}
+        for name, field in named.items():
             if unknown := field.names() - self.connections.keys():
                 known = ", ".join(sorted(self.connections)) or "none"
                 raise ValueError(
-                    f"fields.customer.{name}: no connection is called {', '.join(sorted(unknown))};"
-                    f" there are: {known}"
+                    f"fields.{name}: no connection is called {', '.join(sorted(unknown))}; there are: {known}"
                 )
         return self
 

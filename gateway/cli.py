@@ -12,6 +12,7 @@ from adapters.errors import AdapterError
 from config.settings import ConfigError
 from gateway.commands import (
     conflicts,
+    conversations,
     customers,
     database,
     demo,
@@ -44,6 +45,7 @@ app.command()(limits.limits)
 app.add_typer(customers.app, name="customers")
 app.add_typer(database.app, name="db")
 app.add_typer(conflicts.app, name="conflicts")
+app.add_typer(conversations.app, name="conversations")
 app.add_typer(desk.app, name="desk")
 app.add_typer(export.app, name="export")
 app.add_typer(keys.app, name="keys")

@@ -1,14 +1,19 @@
 """What a person does about a conflict over a shared field: one transaction, the customer held."""
 
+from datetime import datetime
+
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway import casework
 from gateway.fieldwork import rules_of, save_shared
 from gateway.house import House, new_key
 from sync import resolving
+from sync.cases import CaseRecord
 from sync.copies import Dispute
+from sync.fields import FieldRules
 from sync.resolving import Previous, RefusedConflictError, Resolution
-from sync.store import conflicts, customers
+from sync.store import cases, conflicts, customers
 from sync.store.conflicts import FieldConflict, StoredConflict
 from sync.store.customers import PeopleMovedError
 from sync.thread import CustomerState
@@ -23,10 +28,9 @@ async def resolve(house: House, connection: AsyncConnection, resolution: Resolut
 
     Raises RefusedConflictError or UnknownConflictError.
     """
-    found, customer = await _held(connection, resolution.ref)
-    rules = rules_of(house.settings)
-    previous = resolving.resolve(customer, found.field, resolution, rules)
-    await save_shared(connection, customer, house.settings, rules, new_key=new_key, now=resolution.at)
+    found, record = await _held(connection, resolution.ref)
+    previous = resolving.resolve(record, found.field, resolution, _rules(house, record))
+    await _save(house, connection, record, now=resolution.at)
     await conflicts.mark_resolved(
         connection,
         resolution.ref,
@@ -40,36 +44,58 @@ async def resolve(house: House, connection: AsyncConnection, resolution: Resolut
 
 async def undo(house: House, connection: AsyncConnection, ref: int) -> FieldConflict:
     """Open a resolved conflict again, and give each side back what it held. Raises as `resolve`."""
-    found, customer = await _held(connection, ref)
+    found, record = await _held(connection, ref)
     if found.previous is None:
         raise RefusedConflictError(f"conflict {ref} was not resolved by a person: there is nothing to undo")
-    rules = rules_of(house.settings)
     resolving.undo(
-        customer,
+        record,
         found.field,
         msgspec.convert(found.previous, Previous),
         conflict=Dispute(ref=ref, theirs=found.theirs),
         base=found.base,
-        rules=rules,
+        rules=_rules(house, record),
     )
-    await save_shared(connection, customer, house.settings, rules, new_key=new_key, now=house.clock())
+    await _save(house, connection, record, now=house.clock())
     await conflicts.mark_open(connection, ref)
     return await _shown(connection, ref)
 
 
-async def _held(connection: AsyncConnection, ref: int) -> tuple[StoredConflict, CustomerState]:
-    """The conflict and its customer. The customer is locked first, as everywhere."""
+def _rules(house: House, record: CustomerState | CaseRecord) -> FieldRules:
+    return (rules_of if isinstance(record, CustomerState) else casework.rules_of)(house.settings)
+
+
+async def _save(
+    house: House, connection: AsyncConnection, record: CustomerState | CaseRecord, *, now: datetime
+) -> None:
+    rules = _rules(house, record)
+    if isinstance(record, CustomerState):
+        await save_shared(connection, record, house.settings, rules, new_key=new_key, now=now)
+    else:
+        await casework.save_shared(connection, record, rules, new_key=new_key, now=now)
+
+
+async def _held(connection: AsyncConnection, ref: int) -> tuple[StoredConflict, CustomerState | CaseRecord]:
+    """The conflict and its record. The record is locked first, as everywhere."""
     known = await conflicts.conflict(connection, ref)
     if known is None:
         raise UnknownConflictError(f"there is no conflict {ref}")
     try:
-        customer = await customers.hold(connection, known.customer_ref)
+        record = await _record(connection, known)
     except PeopleMovedError as error:
-        raise RefusedConflictError("the customer is being merged just now: try again") from error
+        raise RefusedConflictError("the record is being merged or linked just now: try again") from error
     found = await conflicts.stored(connection, ref)
-    if found is None or customer is None:
+    if found is None:
         raise UnknownConflictError(f"there is no conflict {ref}")
-    return found, customer
+    if record is None:
+        raise RefusedConflictError(f"{known.record} at {known.connection} is not linked any more")
+    return found, record
+
+
+async def _record(connection: AsyncConnection, of: FieldConflict) -> CustomerState | CaseRecord | None:
+    if of.conversation_ref is not None:
+        return (await cases.hold(connection, [of.conversation_ref])).get(of.conversation_ref)
+    assert of.customer_ref is not None
+    return await customers.hold(connection, of.customer_ref)
 
 
 async def _shown(connection: AsyncConnection, ref: int) -> FieldConflict:

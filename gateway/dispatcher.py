@@ -21,6 +21,7 @@ from adapters.errors import AdapterError, Fatal, Held, Rejected, Retryable
 from config.clock import Clock
 from config.settings import Settings
 from gateway.answering import AnswerFunction, prepare
+from gateway.casework import CaseWriter
 from gateway.fieldwork import FieldWriter
 from gateway.holding import Holding
 from gateway.limits.limits import Limits
@@ -33,6 +34,7 @@ from sync.delivery import Outcome, Patience, Verdict, after_failure
 from sync.group_commit import GroupCommit
 from sync.priority import priority_of
 from sync.store import inbox, outbox, threads
+from sync.store.cases import UPDATE_CONVERSATION
 from sync.store.inbox import RawEvent, lane_of
 from sync.store.outbox import Claimed, Finished
 
@@ -88,6 +90,7 @@ class Dispatcher:
         self._clock = clock
         self._metrics = metrics
         self._fields = FieldWriter(engine=engine, settings=settings, clock=clock, new_key=new_key)
+        self._cases = CaseWriter(engine=engine, settings=settings, clock=clock, new_key=new_key)
         delivery = settings.delivery
         self._patience = Patience(
             attempts=delivery.attempts, first=delivery.first_retry, longest=delivery.longest_retry
@@ -247,8 +250,8 @@ class Dispatcher:
         adapter = self._adapters.get(claimed.connection)
         if adapter is None:
             raise Fatal(f"no connection is called {claimed.connection!r}; add it to the configuration")
-        if claimed.customer_ref is not None:
-            return await self._fields.write(claimed, adapter)
+        if (writer := self._writer(claimed)) is not None:
+            return await writer.write(claimed, adapter)
         try:
             command = msgspec.convert(claimed.body, model.Command)
         except msgspec.ValidationError as error:
@@ -270,6 +273,12 @@ class Dispatcher:
             return Verdict(state="superseded", outcome=Outcome.SUPERSEDED, reason=reason)
         trial.pushed = await adapter.push(command)
         return Verdict(state="done", outcome=Outcome.DELIVERED)
+
+    def _writer(self, claimed: Claimed) -> FieldWriter | CaseWriter | None:
+        """Who writes what is looked up only when it goes: shared fields."""
+        if claimed.customer_ref is not None:
+            return self._fields
+        return self._cases if claimed.kind == UPDATE_CONVERSATION else None
 
     async def _renew(self, claimed: Claimed, trial: _Trial) -> bool:
         """Whether it is still ours to send, after a freeze or a long look (promises 2 and 4)."""

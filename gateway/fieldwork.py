@@ -15,9 +15,11 @@ from adapters.manifest import Capability
 from adapters.model import CustomerRecord, FindCustomer, Identity, IdentityKind, Pushed, UpdateCustomer
 from config.clock import Clock
 from config.settings import Settings
+from gateway import casework
 from gateway.linking import link_rules
 from gateway.scene import Stage
 from sync import fields
+from sync.copies import SharedRecord
 from sync.delivery import Outcome, Verdict
 from sync.fields import ATTRIBUTE, FieldRules
 from sync.mirror import apply_customer
@@ -56,7 +58,7 @@ def updates(stage: Stage) -> list[FieldUpdate]:
 
 
 def _updates(
-    customers_behind: Iterable[CustomerState], refs: Refs, new_key: Callable[[], str], event_ref: int | None
+    customers_behind: Iterable[SharedRecord], refs: Refs, new_key: Callable[[], str], event_ref: int | None
 ) -> list[FieldUpdate]:
     return [
         FieldUpdate(
@@ -68,7 +70,7 @@ def _updates(
             event_ref=event_ref,
         )
         for customer in customers_behind
-        for connection, record in [fields.address_of(customer)]
+        for connection, record in [customer.vendor_address]
     ]
 
 
@@ -158,7 +160,7 @@ class FieldWriter:
         """
         if record is not None:
             bare = msgspec.structs.replace(record, identities=())
-            connection, _ = fields.address_of(customer)
+            connection, _ = customer.vendor_address
             apply_customer(customer, bare, connection=connection, rules=self._link_rules)
         now = self._clock()
         fields.hear(customer, self._rules, fields.News(at=now, now=now, new_ref=refs.next, asked=True))
@@ -223,6 +225,13 @@ async def catch_up(
 
     What history tells is taken in without a write: this is where it gets its own.
     """
+    cases = await casework.catch_up(engine, settings, new_key=new_key, clock=clock)
+    return cases + await _catch_up_customers(engine, settings, new_key=new_key, clock=clock)
+
+
+async def _catch_up_customers(
+    engine: AsyncEngine, settings: Settings, *, new_key: Callable[[], str], clock: Clock
+) -> int:
     rules = rules_of(settings)
     after = written = 0
     while rules.listed:

@@ -18,7 +18,7 @@ from adapters.model import AnswerPrepared, DeskActed, MessagePosted
 from config.clock import Clock
 from config.database import refuses_data
 from config.settings import Settings
-from gateway import acts, package
+from gateway import acts, casework, package
 from gateway.fieldwork import rules_of, updates
 from gateway.linking import link_rules
 from gateway.scene import INSIDE, Occasion, Policies, Scene, Stage
@@ -78,6 +78,7 @@ class LaneWorker:
         self._new_key = new_key
         self._link_rules = link_rules(settings.identity)
         self._field_rules = rules_of(settings)
+        self._case_rules = casework.rules_of(settings)
         self._after = {True: "", False: ""}
         self._was_live = False
         self._tried: list[str] = []
@@ -173,6 +174,7 @@ class LaneWorker:
         stage = await self.load(connection, [(e, c) for e, cs in parsed for c in cs])
         await self.decide(connection, stage, parsed)
         await self.save(connection, stage)
+        await casework.share(connection, stage, parsed, self._case_rules)
         now = self._clock()
         await inbox.finish(connection, [event.ref for event, _ in parsed], now=now)
         for bad in spoilt:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Index, Text, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Index, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -15,10 +15,13 @@ class ConflictRow(SQLModel, table=True):
     __table_args__ = (
         Index("conflict_open", "ref", postgresql_where=text("resolved_at IS NULL")),
         Index("conflict_customer", "customer_ref"),
+        Index("conflict_conversation", "conversation_ref"),
+        CheckConstraint("num_nonnulls(conversation_ref, customer_ref) = 1", name="conflict_subject"),
     )
 
     ref: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
-    customer_ref: int = Field(sa_type=BigInteger)
+    customer_ref: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
+    conversation_ref: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
     field: str = Field(sa_type=Text)
     base: Any = Field(default=None, sa_type=JSONB, nullable=True)
     ours: dict[str, Any] = Field(sa_type=JSONB)

@@ -1,7 +1,8 @@
 """A shared field as one connection holds it, and the conflicts over it: plain state."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import UNSET, Struct, field
 
@@ -45,7 +46,8 @@ class Opened(Struct, frozen=True, kw_only=True, tag="opened"):
     """A conflict that begins."""
 
     ref: int
-    customer_ref: int
+    record_ref: int
+    """Of the customer or conversation."""
     field: str
     base: Any
     ours: Version
@@ -69,3 +71,28 @@ class Closed(Struct, frozen=True, kw_only=True, tag="closed"):
 
 
 ConflictChange = Opened | Moved | Closed
+
+
+class SharedRecord(Protocol):
+    """A record at one connection, of which fields are kept equal with others that count as the same.
+
+    Those share a `main_ref`: the one of that ref bears the `golden` values.
+    """
+
+    ref: int
+    main_ref: int
+    attributes: dict[str, Any]
+    vendor_updated_at: datetime | None
+    revision: int | None
+    shared: dict[str, Copy]
+    golden: dict[str, Version]
+    conflicts: list[ConflictChange]
+    dirty: bool
+
+    @property
+    def everyone(self) -> Sequence["SharedRecord"]:
+        """This record, then the others that count as the same."""
+
+    @property
+    def vendor_address(self) -> tuple[str, str]:
+        """Its connection, and its id there."""

@@ -1,8 +1,8 @@
-"""Keeping a person's fields equal at all connections: what is heard, what is to be written. Pure.
+"""Keeping fields of records equal at all connections: what is heard, what is to be written. Pure.
 
-A person has a record at each connection. What a shared field should be is its golden value, kept on the
-main one; of each record we know what was last agreed. A record is behind where the two differ, and is
-written to until they don't.
+A person has a record at each connection, and so has a matter that several work on (`sync.cases`). What a
+shared field should be is its golden value, kept on the main one; of each record we know what was last
+agreed. A record is behind where the two differ, and is written to until they don't.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from adapters.model import CustomerRecord, IdentityKind
+from adapters.model import CustomerRecord
 from config.fields import FieldSettings, SharedFields
-from sync.copies import Closed, Copy, Dispute, Moved, Opened
+from sync.copies import Closed, Copy, Dispute, Moved, Opened, SharedRecord
 from sync.merge import (
     Conflict,
     Direction,
@@ -54,6 +54,11 @@ def field_rules(settings: SharedFields, *, writable: frozenset[str]) -> FieldRul
     return FieldRules({name: _rule(chosen) for name, chosen in settings.customer.items()}, writable)
 
 
+def conversation_rules(settings: SharedFields, *, writable: frozenset[str]) -> FieldRules:
+    """The rules for linked conversations; `writable` connections can do what a change of them asks for."""
+    return FieldRules({name: _rule(chosen) for name, chosen in settings.conversation.items()}, writable)
+
+
 def _rule(chosen: FieldSettings) -> Rule:
     return Rule(
         merge=Merge(chosen.merge),
@@ -82,29 +87,24 @@ class News(Struct, frozen=True, kw_only=True):
     asked: bool = False
 
 
-def address_of(customer: CustomerState) -> tuple[str, str]:
-    """The connection of a record, and its id there."""
-    return next((name, value) for name, kind, value in customer.addresses if kind == IdentityKind.VENDOR)
-
-
-def main_of(customer: CustomerState) -> CustomerState:
+def main_of(customer: SharedRecord) -> SharedRecord:
     """The one of a person's records that bears the golden values."""
     return next(each for each in customer.everyone if each.ref == customer.main_ref)
 
 
-def golden(customer: CustomerState, name: str) -> Version:
+def golden(customer: SharedRecord, name: str) -> Version:
     """What all records of this person should hold, and who wrote it."""
     return main_of(customer).golden.get(name, NOBODYS)
 
 
-def value_of(customer: CustomerState, name: str, rule: Rule) -> Any:
+def value_of(customer: SharedRecord, name: str, rule: Rule) -> Any:
     """What this record holds, as far as we know."""
     if name.startswith(ATTRIBUTE):
         return canonical(rule, customer.attributes.get(name.removeprefix(ATTRIBUTE)))
     return canonical(rule, getattr(customer, name))
 
 
-def hear(customer: CustomerState, rules: FieldRules, news: News) -> None:
+def hear(customer: SharedRecord, rules: FieldRules, news: News) -> None:
     """Merge what a record is known to hold now, which may be nothing new; the caller holds the person.
 
     Records that have come to this person, or left another, since they were last heard are merged with it.
@@ -117,13 +117,13 @@ def hear(customer: CustomerState, rules: FieldRules, news: News) -> None:
     _reconsider(customer, news.now)
 
 
-def _belongs(customer: CustomerState) -> bool:
+def _belongs(customer: SharedRecord) -> bool:
     """Whether what was agreed about this record was agreed with the person it counts as now."""
     return bool(customer.shared) and all(copy.main == customer.main_ref for copy in customer.shared.values())
 
 
-def _hear_one(customer: CustomerState, rules: FieldRules, news: News) -> None:
-    connection, record = address_of(customer)
+def _hear_one(customer: SharedRecord, rules: FieldRules, news: News) -> None:
+    connection, record = customer.vendor_address
     if customer.shared and not _belongs(customer):
         for copy in customer.shared.values():
             _close(customer, copy, news.now)
@@ -137,11 +137,11 @@ def _hear_one(customer: CustomerState, rules: FieldRules, news: News) -> None:
             _merge(customer, name, rule, Version(value_of(customer, name, rule), stamp), news)
 
 
-def _copy(customer: CustomerState, name: str) -> Copy:
+def _copy(customer: SharedRecord, name: str) -> Copy:
     return customer.shared.get(name) or Copy(main=customer.main_ref)
 
 
-def _merge(customer: CustomerState, name: str, rule: Rule, theirs: Version, news: News) -> None:
+def _merge(customer: SharedRecord, name: str, rule: Rule, theirs: Version, news: News) -> None:
     copy = _copy(customer, name)
     if _is_from_before_our_write(customer, copy, theirs, news) or _is_being_undone(copy, theirs):
         return
@@ -154,7 +154,7 @@ def _merge(customer: CustomerState, name: str, rule: Rule, theirs: Version, news
             _dispute(customer, name, copy, conflict, news)
 
 
-def _is_from_before_our_write(customer: CustomerState, copy: Copy, theirs: Version, news: News) -> bool:
+def _is_from_before_our_write(customer: SharedRecord, copy: Copy, theirs: Version, news: News) -> bool:
     """Whether a vendor that neither numbers nor times its records tells late what our write has replaced."""
     return (
         copy.written_at is not None
@@ -172,7 +172,7 @@ def _is_being_undone(copy: Copy, theirs: Version) -> bool:
     return copy.restore is not None and same(theirs.value, copy.restore.instead)
 
 
-def _recognise(customer: CustomerState, copy: Copy, value: Any) -> None:
+def _recognise(customer: SharedRecord, copy: Copy, value: Any) -> None:
     """What we began to write and now hear of is no edit of theirs, but what they hold."""
     for position, sent in enumerate(copy.sent):
         if same(sent, value):
@@ -183,7 +183,7 @@ def _recognise(customer: CustomerState, copy: Copy, value: Any) -> None:
             return
 
 
-def put(customer: CustomerState, name: str, version: Version) -> None:
+def put(customer: SharedRecord, name: str, version: Version) -> None:
     """Make this the golden value."""
     main, known = main_of(customer), golden(customer, name)
     if version.stamp is not None and (known.stamp != version.stamp or not same(known.value, version.value)):
@@ -191,7 +191,7 @@ def put(customer: CustomerState, name: str, version: Version) -> None:
         main.dirty = True
 
 
-def _settle(customer: CustomerState, name: str, copy: Copy, value: Any, now: datetime) -> None:
+def _settle(customer: SharedRecord, name: str, copy: Copy, value: Any, now: datetime) -> None:
     """They hold `value`, and we have taken that into account."""
     if name not in customer.shared or not same(_json(copy.held), _json(value)) or copy.dispute is not None:
         _close(customer, copy, now)
@@ -204,13 +204,13 @@ def _json(value: Any) -> Any:
     return ["never agreed"] if value is UNSET else [[value]]
 
 
-def _close(customer: CustomerState, copy: Copy, now: datetime) -> None:
+def _close(customer: SharedRecord, copy: Copy, now: datetime) -> None:
     if copy.dispute is not None:
         customer.conflicts.append(Closed(ref=copy.dispute.ref, at=now))
         copy.dispute = None
 
 
-def _dispute(customer: CustomerState, name: str, copy: Copy, conflict: Conflict, news: News) -> None:
+def _dispute(customer: SharedRecord, name: str, copy: Copy, conflict: Conflict, news: News) -> None:
     """Open a conflict, or note that they have changed their mind in an open one."""
     known = copy.dispute
     if known is not None and same(known.theirs.value, conflict.theirs.value):
@@ -225,7 +225,7 @@ def _dispute(customer: CustomerState, name: str, copy: Copy, conflict: Conflict,
     customer.conflicts.append(
         Opened(
             ref=copy.dispute.ref,
-            customer_ref=customer.ref,
+            record_ref=customer.ref,
             field=name,
             base=None if conflict.base is UNSET else conflict.base,
             ours=conflict.ours,
@@ -235,7 +235,7 @@ def _dispute(customer: CustomerState, name: str, copy: Copy, conflict: Conflict,
     )
 
 
-def _reconsider(customer: CustomerState, now: datetime) -> None:
+def _reconsider(customer: SharedRecord, now: datetime) -> None:
     """Bring open conflicts up to the golden value, which another record may just have changed."""
     moved = main_of(customer).dirty
     for each in customer.everyone:
@@ -249,14 +249,14 @@ def _reconsider(customer: CustomerState, now: datetime) -> None:
                 each.conflicts.append(Moved(ref=copy.dispute.ref, ours=ours, theirs=theirs))
 
 
-def behind(customer: CustomerState, rules: FieldRules) -> list[CustomerState]:
+def behind(customer: SharedRecord, rules: FieldRules) -> list[SharedRecord]:
     """The records of this person at which something is to be written."""
     return [each for each in customer.everyone if rules.listed and to_write(each, rules)]
 
 
-def to_write(customer: CustomerState, rules: FieldRules) -> dict[str, Any]:
+def to_write(customer: SharedRecord, rules: FieldRules) -> dict[str, Any]:
     """The fields that this record should hold and isn't known to, with their values."""
-    connection, _ = address_of(customer)
+    connection, _ = customer.vendor_address
     wanted: dict[str, Any] = {}
     if connection not in rules.writable:
         return wanted
@@ -271,12 +271,12 @@ def to_write(customer: CustomerState, rules: FieldRules) -> dict[str, Any]:
     return wanted
 
 
-def is_disputed(customer: CustomerState, name: str) -> bool:
+def is_disputed(customer: SharedRecord, name: str) -> bool:
     """Whether a conflict over the field is open: until it is resolved, no side is written to."""
     return any(name in each.shared and each.shared[name].dispute for each in customer.everyone)
 
 
-def begin(customer: CustomerState, rules: FieldRules) -> dict[str, Any]:
+def begin(customer: SharedRecord, rules: FieldRules) -> dict[str, Any]:
     """What to write now, noted down first: it may be heard of before the write is known to have worked."""
     wanted = to_write(customer, rules)
     for name, value in wanted.items():
@@ -305,7 +305,7 @@ def ignored(
 
 
 def confirm(
-    customer: CustomerState, written: Mapping[str, Any], *, revision: int | None, now: datetime
+    customer: SharedRecord, written: Mapping[str, Any], *, revision: int | None, now: datetime
 ) -> None:
     """The write has worked: this is what they hold, unless we have heard of a newer `revision` since."""
     overtaken = revision is not None and customer.revision is not None and revision < customer.revision
@@ -319,10 +319,10 @@ def confirm(
     customer.dirty = True
 
 
-def _mirror(customer: CustomerState, name: str, value: Any) -> None:
+def _mirror(customer: SharedRecord, name: str, value: Any) -> None:
     key = name.removeprefix(ATTRIBUTE)
     if key == name:
-        setattr(customer, name, value or "")
+        setattr(customer, name, value or type(getattr(customer, name))())
     else:
         customer.attributes = {**customer.attributes, key: value}
         if value is None:

@@ -7,10 +7,9 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from adapters.model import Person
-from sync.copies import Dispute, Restore
-from sync.fields import FieldRules, address_of, golden, put, takes_part, value_of
+from sync.copies import Dispute, Restore, SharedRecord
+from sync.fields import FieldRules, golden, put, takes_part, value_of
 from sync.merge import Stamp, Version, canonical, same
-from sync.thread import CustomerState
 
 PEOPLE = "deskbridge"
 """Where a resolution was made, as its author's stamp says."""
@@ -45,7 +44,7 @@ class Resolution(Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-def resolve(customer: CustomerState, name: str, resolution: Resolution, rules: FieldRules) -> Previous:
+def resolve(customer: SharedRecord, name: str, resolution: Resolution, rules: FieldRules) -> Previous:
     """Make the chosen value golden: it is written to whoever holds another. Raises RefusedConflictError."""
     copy, rule = customer.shared.get(name), rules.listed.get(name)
     if rule is None:
@@ -53,7 +52,7 @@ def resolve(customer: CustomerState, name: str, resolution: Resolution, rules: F
     if copy is None or copy.dispute is None or copy.dispute.ref != resolution.ref:
         raise RefusedConflictError(f"conflict {resolution.ref} is not open any more")
     before, theirs = golden(customer, name), copy.dispute.theirs
-    members = [each for each in customer.everyone if takes_part(rule, address_of(each)[0])]
+    members = [each for each in customer.everyone if takes_part(rule, each.vendor_address[0])]
     previous = Previous(golden=before, held={str(each.ref): value_of(each, name, rule) for each in members})
     chosen = {Choice.OURS: before.value, Choice.THEIRS: theirs.value, Choice.VALUE: resolution.value}
     stamp = Stamp(connection=PEOPLE, record=str(resolution.ref), at=resolution.at, by=resolution.person.id)
@@ -63,7 +62,7 @@ def resolve(customer: CustomerState, name: str, resolution: Resolution, rules: F
 
 
 def undo(
-    customer: CustomerState, name: str, previous: Previous, *, conflict: Dispute, base: Any, rules: FieldRules
+    customer: SharedRecord, name: str, previous: Previous, *, conflict: Dispute, base: Any, rules: FieldRules
 ) -> None:
     """Open the conflict again and give every record back what it held. Raises RefusedConflictError."""
     now, rule = golden(customer, name), rules.listed.get(name)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from adapters.model import Command, Person
+from adapters.model import Command, IdentityKind, Person
 from sync.copies import ConflictChange, Copy
 from sync.echo import Guess, Sent
 from sync.identity import Address, Mark
@@ -63,6 +63,11 @@ class CustomerState(Struct, kw_only=True, eq=False):
     def addresses(self) -> dict[Address, Mark]:
         """All addresses, as they will be stored."""
         return self.known | self.identities
+
+    @property
+    def vendor_address(self) -> tuple[str, str]:
+        """The connection of the record, and its id there."""
+        return next((name, id_) for name, kind, id_ in self.addresses if kind == IdentityKind.VENDOR)
 
     @property
     def everyone(self) -> "list[CustomerState]":

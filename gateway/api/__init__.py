@@ -5,7 +5,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
-from gateway.api import conflicts, conversations, customers, desk, limits, parked, pulls
+from gateway.api import conflicts, conversations, customers, desk, limits, links, parked, pulls
 from gateway.api.health import healthz, metrics, readyz
 
 HANDLERS: list[ControllerRouterHandler] = [
@@ -27,6 +27,9 @@ HANDLERS: list[ControllerRouterHandler] = [
     customers.accept,
     customers.dismiss,
     limits.list_limits,
+    links.get_links,
+    links.put_link,
+    links.delete_links,
     desk.list_hand_offs,
     desk.get_hand_off,
     desk.claim,

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from gateway.conflicts import UnknownConflictError
 from gateway.desk_actions import RefusedError, UnknownHandOffError
 from gateway.parking.deeds import RefusedReplayError, UnknownParkedError
+from sync.cases import RefusedLinkError, UnknownConversationError
 from sync.resolving import RefusedConflictError
 from sync.store.merging import RefusedMergeError, UnknownCustomerError
 
@@ -91,6 +92,8 @@ EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     UnknownHandOffError: from_unknown,
     RefusedConflictError: from_refusal,
     UnknownConflictError: from_unknown,
+    RefusedLinkError: from_refusal,
+    UnknownConversationError: from_unknown,
     RefusedMergeError: from_refusal,
     UnknownCustomerError: from_unknown,
     RefusedReplayError: from_refusal,

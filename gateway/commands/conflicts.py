@@ -35,7 +35,7 @@ def list_conflicts(
     """Show the fields of which two sides say different things."""
     path: str | None = CONFLICTS
     query: dict[str, str] | None = {"state": state}
-    table = Table("conflict", "customer", "field", "ours", "theirs", "opened", "decided")
+    table = Table("conflict", "of", "field", "ours", "theirs", "opened", "decided")
     while path:
         page = call("GET", url, key, path, params=query)
         for item in page["items"]:
@@ -47,12 +47,19 @@ def list_conflicts(
 def _row(item: dict[str, Any]) -> list[str]:
     return [
         str(item["ref"]),
-        f"{item['customer_name']} ({item['customer_ref']})",
+        _whose(item),
         item["field"],
         *(_version(item[side]) for side in ("ours", "theirs")),
         item["opened_at"][:16],
         item["choice"] or "",
     ]
+
+
+def _whose(item: dict[str, Any]) -> str:
+    """The customer, or the conversation that a linked one's field is in dispute with."""
+    if item["conversation_ref"] is not None:
+        return f"conversation {item['conversation_ref']} ({item['customer_name']})"
+    return f"{item['customer_name']} ({item['customer_ref']})"
 
 
 def _version(version: dict[str, Any]) -> str:
@@ -109,7 +116,7 @@ def _show(item: dict[str, Any]) -> None:
     decided = f"{item['choice']} by {item['resolved_by'] or 'nobody'}" if item["resolved_at"] else "open"
     for name, text in (
         ("conflict", str(item["ref"])),
-        ("customer", f"{item['customer_name']} ({item['customer_ref']})"),
+        ("of", _whose(item)),
         ("field", item["field"]),
         ("ours", _version(item["ours"])),
         ("theirs", _version(item["theirs"])),

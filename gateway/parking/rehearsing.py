@@ -18,6 +18,8 @@ from gateway.scene import AI
 from sync.parking import CommandFacts, Kind, Parked, object_to, poison_of
 from sync.priority import Priority
 from sync.store import inbox, parking
+from sync.store.cases import UPDATE_CONVERSATION
+from sync.store.field_updates import UPDATE_CUSTOMER
 from sync.store.inbox import Event, RawEvent
 
 
@@ -141,6 +143,8 @@ async def _rehearse_command(house: House, parked: Parked, facts: CommandFacts) -
 
 
 async def _ask(adapter: Adapter, facts: CommandFacts) -> model.MessageRecord | None:
+    if facts.kind in {UPDATE_CUSTOMER, UPDATE_CONVERSATION}:
+        return None  # what to write is looked up when it goes
     command = msgspec.convert(facts.body, model.Command)
     if not isinstance(command, model.Reply | model.Note):
         return None

@@ -12,9 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
 
 from sync.conflict_tables import ConflictRow
-from sync.copies import Closed, Moved, Opened
+from sync.copies import Closed, Moved, Opened, SharedRecord
 from sync.merge import Version
-from sync.thread import CustomerState
 
 _of = col(ConflictRow.ref) == bindparam("of")
 _MOVED = (
@@ -23,10 +22,12 @@ _MOVED = (
 _CLOSED = update(ConflictRow).where(_of).values(resolved_at=bindparam("at"), choice="agreed")
 
 
-async def save(connection: AsyncConnection, customers: Iterable[CustomerState]) -> None:
-    """Write what a batch changed about conflicts; the caller holds the customers."""
-    changes = [change for customer in customers for change in customer.conflicts]
-    if opened := [_opened_row(change) for change in changes if isinstance(change, Opened)]:
+async def save(
+    connection: AsyncConnection, records: Iterable[SharedRecord], *, of: str = "customer_ref"
+) -> None:
+    """Write what a batch changed about conflicts; the caller holds the records, which `of` says to be."""
+    changes = [change for record in records for change in record.conflicts]
+    if opened := [_opened_row(change, of) for change in changes if isinstance(change, Opened)]:
         await connection.execute(insert(ConflictRow), opened)
     for change in changes:
         match change:
@@ -39,10 +40,10 @@ async def save(connection: AsyncConnection, customers: Iterable[CustomerState]) 
                 pass
 
 
-def _opened_row(change: Opened) -> dict[str, Any]:
+def _opened_row(change: Opened, of: str) -> dict[str, Any]:
     return {
         "ref": change.ref,
-        "customer_ref": change.customer_ref,
+        of: change.record_ref,
         "field": change.field,
         "base": change.base,
         "ours": _json(change.ours),
@@ -72,8 +73,10 @@ class FieldConflict(Struct, frozen=True, kw_only=True):
     """
 
     ref: int
-    customer_ref: int
+    customer_ref: int | None
     customer_name: str
+    conversation_ref: int | None
+    """Of a linked conversation, if it is over one's field; the customer's ref, if over theirs."""
     connection: str
     record: str
     field: str
@@ -89,7 +92,8 @@ class FieldConflict(Struct, frozen=True, kw_only=True):
 class StoredConflict(Struct, frozen=True, kw_only=True):
     """A conflict as it is undone from."""
 
-    customer_ref: int
+    customer_ref: int | None
+    conversation_ref: int | None
     field: str
     base: Any
     theirs: Version
@@ -98,9 +102,11 @@ class StoredConflict(Struct, frozen=True, kw_only=True):
 
 
 _SHOWN = """
-SELECT f.*, c.name AS customer_name, i.connection, i.value AS record
-FROM conflict f JOIN customer c ON c.ref = f.customer_ref
-JOIN identity i ON i.customer_ref = f.customer_ref AND i.kind = 'vendor'
+SELECT f.*, COALESCE(c.name, '') AS customer_name, COALESCE(v.connection, i.connection) AS connection,
+    COALESCE(v.id, i.value) AS record
+FROM conflict f LEFT JOIN conversation v ON v.ref = f.conversation_ref
+LEFT JOIN customer c ON c.ref = COALESCE(f.customer_ref, v.customer_ref)
+LEFT JOIN identity i ON i.customer_ref = f.customer_ref AND i.kind = 'vendor'
 """
 _LIST = text(f"""
 {_SHOWN}

@@ -12,6 +12,7 @@ from sqlalchemy.sql.expression import bindparam
 from adapters.model import MessageRecord
 from sync.echo import WINDOW, Guess, Sent
 from sync.lease import Holder, Lease
+from sync.store.cases import UPDATE_CONVERSATION
 from sync.store.customers import CUSTOMER, customer_of
 from sync.thread import (
     ConversationState,
@@ -46,7 +47,8 @@ _LEDGER = text("""
 SELECT c.ref, c.conversation_ref, c.kind, c.key, c.created_at, c.body, c.remote_id, c.claimed_at, c.state,
   c.heard_at, c.outcome_unknown, c.held, c.doubt, c.epoch, c.done_at, c.vendor_at
 FROM command c
-WHERE c.conversation_ref = ANY(:refs) AND c.kind IN ('reply', 'note', 'set_status')
+WHERE c.conversation_ref = ANY(:refs) AND (c.kind IN ('reply', 'note', 'set_status')
+    OR (c.kind = 'update_conversation' AND c.body ->> 'status' IS NOT NULL))
   AND (c.created_at > now() - :within OR c.claimed_at > now() - :within
     OR c.state IN ('waiting', 'in_flight') OR c.doubt
     OR c.key = ANY(:tokens) OR c.remote_id = ANY(:ids))
@@ -174,7 +176,7 @@ def _sent(row: Row[Any]) -> Sent:
     return Sent(
         ref=row.ref,
         conversation_ref=row.conversation_ref,
-        kind=row.kind,
+        kind="set_status" if row.kind == UPDATE_CONVERSATION else row.kind,
         key=row.key,
         created_at=row.created_at,
         text=row.body.get("text") or row.body.get("status", ""),

@@ -15,6 +15,7 @@ from gateway.pulling import Puller
 from gateway.reconciling import reconcile
 
 CUSTOMERS = 3
+STATUSES = ("pending", "open", "snoozed", "resolved")
 WRITE_FAULTS = (Fault.ERROR, Fault.ERROR_AFTER, Fault.RESET_BEFORE, Fault.RESET_AFTER, Fault.TIME_OUT_AFTER)
 WEBHOOK_FAULTS = (Fault.DROP, Fault.DUPLICATE, Fault.REORDER)
 VALUES: dict[str, tuple[Any, ...]] = {
@@ -32,13 +33,18 @@ def spoil(mirrored: Mirrored, dice: random.Random) -> None:
             helpdesk.misbehave(fault, times=None, chance=0.12, seconds=dice.choice([0.05, 0.3]))
         for fault in WRITE_FAULTS:
             helpdesk.misbehave(fault, times=None, chance=0.08, method="PATCH", seconds=0.05)
+            helpdesk.misbehave(fault, times=None, chance=0.08, method="POST", path="/tags", seconds=0.05)
 
 
 def edit(mirrored: Mirrored, dice: random.Random) -> None:
     """One edit by a person at one side."""
     side, number = dice.choice(SIDES), dice.randint(1, CUSTOMERS)
     attributes = mirrored.customer(side, number).attributes
-    match dice.choice(["name", "labels", "notes", *VALUES]):
+    match dice.choice(["name", "labels", "notes", "status", "tags", *VALUES]):
+        case "status":
+            mirrored.move(side, dice.choice(STATUSES), number)
+        case "tags":
+            mirrored.tag(side, *dice.sample("abcd", dice.randint(0, 3)), number=number)
         case "name":
             customer = mirrored.customer(side, number)
             name = dice.choice(["Mei", "Lin", "Mei Lin"])
@@ -83,11 +89,17 @@ def held(mirrored: Mirrored, side: str, number: int) -> dict[str, Any]:
     return found | {"name": customer.name, "attributes.labels": labels}
 
 
+def writes(mirrored: Mirrored) -> list[int]:
+    """How much each side was written to."""
+    return [mirrored.writes(side) + mirrored.case_writes(side) for side in SIDES]
+
+
 async def run(mirrored: Mirrored, seed: int, edits: int) -> None:
     """Edit under faults; let faults stop; repair once; then all must be quiet and equal."""
     dice = random.Random(seed)
     for number in range(1, CUSTOMERS + 1):
         await mirrored.linked(number)
+        await mirrored.case(number)
     spoil(mirrored, dice)
     for _ in range(edits):
         edit(mirrored, dice)
@@ -96,14 +108,16 @@ async def run(mirrored: Mirrored, seed: int, edits: int) -> None:
         helpdesk.behave()
     await mirrored.settled(within=60)
     await repair(mirrored)
-    before = {side: mirrored.writes(side) for side in SIDES}
+    before = writes(mirrored)
     assert await repair(mirrored) == 0, f"seed {seed}: one repair did not do"
-    assert {side: mirrored.writes(side) for side in SIDES} == before, f"seed {seed}: traffic went on"
+    assert writes(mirrored) == before, f"seed {seed}: traffic went on"
     open_ones = await disputed(mirrored)
     for number in range(1, CUSTOMERS + 1):
         crm, shop = (held(mirrored, side, number) for side in SIDES)
         unequal = {name for name in crm if crm[name] != shop[name]}
         left = {name for name in unequal if (str(number), name) not in open_ones}
+        for name in ("tags", "status"):
+            assert len(set(map(str, mirrored.says(name, number)))) == 1, f"seed {seed}: {number}: {name}"
         assert not left, f"seed {seed}: {number}: {[(name, crm[name], shop[name]) for name in left]}"
     parked = await mirrored.rows("SELECT kind, reason FROM command WHERE state = 'parked'")
     assert parked == [], f"seed {seed}"

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import text
 from support.bridge import SECRET, TOKEN, eventually, free_port, serving
 
-from adapters.vendors.memory.records import Customer
+from adapters.vendors.memory.records import Conversation, Customer
 from adapters.vendors.memory.server import MemoryHelpdesk
 from config.settings import Settings
+from gateway import links
 from gateway.app import create_app
 from gateway.house import House
 
@@ -28,6 +29,10 @@ FIELDS: dict[str, Any] = {
     "attributes.tier": {"owner": "crm", "direction": "out"},
     "attributes.vip": {"merge": "ask"},
 }
+CASE_FIELDS: dict[str, Any] = {
+    "tags": {"merge": "union"},
+    "status": {"merge": "lattice", "order": ["pending", "open", "snoozed", "resolved"]},
+}
 
 
 @dataclass
@@ -37,6 +42,8 @@ class Mirrored:
     sides: dict[str, MemoryHelpdesk]
     house: House
     http: httpx.AsyncClient
+    cases: dict[tuple[str, int], Conversation] = field(default_factory=dict)
+    """The linked conversations, by side and number."""
 
     async def linked(self, number: int = 1, **details: Any) -> tuple[str, str]:
         """A customer known at both sides, and to us as one person; their ids there."""
@@ -57,6 +64,51 @@ class Mirrored:
         merged = {**customer.attributes, **attributes}
         kept = {name: value for name, value in merged.items() if value is not None}
         self.sides[side].state.change_customer(customer, by="agent", attributes=kept)
+
+    async def case(self, number: int = 1, **details: Any) -> tuple[int, int]:
+        """A conversation at each side, linked as one case; our refs of them."""
+        refs = await self.two_conversations(number, **details)
+        async with self.house.engine.begin() as connection:
+            await links.link(self.house, connection, *refs)
+        await self.settled()
+        return refs
+
+    async def two_conversations(self, number: int = 1, **details: Any) -> tuple[int, int]:
+        """A conversation at each side; our refs of them."""
+        ids = []
+        for side in SIDES:
+            state = self.sides[side].state
+            customer = state.welcome(f"{side}-{number}", name="Mei")
+            opened = state.open(customer, channel="email")
+            if details:
+                state.change(opened, by="agent", **details)
+            ids.append(opened.id)
+            self.cases[side, number] = opened
+        await self.settled()
+        found = await self.rows("SELECT ref, connection, id FROM conversation")
+        refs = {(row.connection, row.id): row.ref for row in found}
+        crm, shop = (refs[place] for place in zip(SIDES, ids, strict=True))
+        return crm, shop
+
+    def move(self, side: str, status: str, number: int = 1) -> None:
+        """A person at one side moves the status of a conversation."""
+        self.sides[side].state.change(self.cases[side, number], by="agent", status=status)
+
+    def tag(self, side: str, *tags: str, number: int = 1) -> None:
+        """A person at one side gives a conversation these tags and no others."""
+        self.sides[side].state.change(self.cases[side, number], by="agent", tags=list(tags))
+
+    def says(self, name: str, number: int = 1) -> list[Any]:
+        """What each side says of a field of the case."""
+        found = [getattr(self.cases[side, number], name) for side in SIDES]
+        return [sorted(value) if isinstance(value, list) else value for value in found]
+
+    def case_writes(self, side: str) -> int:
+        """How many requests that change conversations a side has seen."""
+        return sum(
+            entry.method in {"PATCH", "POST"} and entry.path.startswith("/api/conversations/")
+            for entry in self.sides[side].requests
+        )
 
     def writes(self, side: str) -> int:
         """How many requests that change customers a side has seen."""
@@ -86,7 +138,9 @@ class Mirrored:
 
 
 @asynccontextmanager
-async def mirroring(database_url: str, directory: Path, **more: Any) -> AsyncIterator[Mirrored]:
+async def mirroring(
+    database_url: str, directory: Path, *, ai: bool = False, **more: Any
+) -> AsyncIterator[Mirrored]:
     """Two helpdesks and a gateway with its worker, over real HTTP."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -101,10 +155,13 @@ async def mirroring(database_url: str, directory: Path, **more: Any) -> AsyncIte
             address = await stack.enter_async_context(serving(sides[side], own_port))
             connections[side] = {
                 "adapter": "memory",
-                "ai": False,
+                "ai": ai,
                 "settings": {"base_url": address, "token": TOKEN, "webhook_secret": SECRET},
             }
-        usual: dict[str, Any] = {"fields": {"customer": FIELDS}, "delivery": {"first_retry": 0.05}}
+        usual: dict[str, Any] = {
+            "fields": {"customer": FIELDS, "conversation": CASE_FIELDS},
+            "delivery": {"first_retry": 0.05},
+        }
         settings = Settings(
             database_url=database_url,
             data_dir=directory,

@@ -63,3 +63,29 @@ def test_a_write_that_the_vendor_ignores_is_noticed(tmp_path: Path) -> None:
     answer = CustomerRecord(id="1", name="Lin", attributes={"city": "Oslo"})
     written = {"attributes.city": "Lima", "name": "Lin"}
     assert fields.ignored(customer, written, answer, rules) == ["attributes.city"]
+
+
+@pytest.mark.parametrize(
+    ("field", "said", "place", "cure"),
+    [
+        ("subject", {"merge": "newest"}, "fields.conversation", "use status or tags"),
+        ("attributes.order", {"merge": "newest"}, "fields.conversation", "use status or tags"),
+        ("status", {"merge": "lattice", "order": ["open", "done"]}, "fields.conversation", "can be done"),
+        ("status", {"merge": "union"}, "fields.conversation", "use another merge"),
+        ("tags", {"merge": "append"}, "fields.conversation", "use merge: union"),
+        ("tags", {}, "fields.conversation.tags", "name its owner"),
+        ("tags", {"owner": "erp"}, "fields.conversation.tags", "there are: crm, shop"),
+    ],
+)
+def test_what_makes_no_sense_for_conversations_is_refused(
+    tmp_path: Path, field: str, said: dict[str, Any], place: str, cure: str
+) -> None:
+    """What no command could write, above all."""
+    path = tmp_path / "deskbridge.yaml"
+    chosen = {"conversation": {field: said}}
+    path.write_text(yaml.safe_dump({"connections": CONNECTIONS, "fields": chosen}))
+    with pytest.raises(ConfigError) as refused:
+        load_settings(path)
+    assert str(path) in str(refused.value)
+    assert place in str(refused.value)
+    assert cure in str(refused.value)

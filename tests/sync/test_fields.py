@@ -222,7 +222,7 @@ class Mirrored(RuleBasedStateMachine):
         for side in SIDES:
             self.hear(side, self.sides[side].record())
         for _ in range(12):
-            behind = [fields.address_of(person)[0] for person in fields.behind(self.people["crm"], RULES)]
+            behind = [person.vendor_address[0] for person in fields.behind(self.people["crm"], RULES)]
             if not behind:
                 break
             for side in behind:

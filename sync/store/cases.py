@@ -1,0 +1,232 @@
+"""Linked conversations: holding a case, writing it back, asking for what is behind to be brought up to date.
+
+Whoever changes a case holds the rows of all its conversations, locked in the order of their refs.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import bindparam, delete, text
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel import col
+
+from sync.case_tables import ConversationLink
+from sync.cases import CaseRecord
+from sync.copies import Copy
+from sync.merge import Version
+from sync.store import conflicts
+from sync.store.customers import PeopleMovedError
+
+UPDATE_CONVERSATION = "update_conversation"
+_REFS = bindparam("refs", type_=ARRAY(BIGINT))
+_MAINS = bindparam("mains", type_=ARRAY(BIGINT))
+_LINKED = text("""
+SELECT DISTINCT main_ref FROM conversation_link WHERE conversation_ref = ANY(:refs)
+""").bindparams(_REFS)
+_LOCK = text("""
+SELECT conversation_ref FROM conversation_link WHERE main_ref = ANY(:mains)
+ORDER BY conversation_ref FOR UPDATE
+""").bindparams(_MAINS)
+# Apart from the locking: only a statement that begins with the locks held sees what others have just written.
+_READ = text("""
+SELECT l.*, v.connection, v.id, v.status AS mirrored_status, v.tags AS mirrored_tags,
+    v.vendor_updated_at AS mirrored_at
+FROM conversation_link l JOIN conversation v ON v.ref = l.conversation_ref
+WHERE l.main_ref = ANY(:mains) ORDER BY l.conversation_ref <> l.main_ref, l.conversation_ref
+""").bindparams(_MAINS)
+
+
+async def hold(connection: AsyncConnection, refs: Iterable[int]) -> dict[int, CaseRecord]:
+    """All records of the cases of these conversations, by ref, until the transaction ends.
+
+    Empty if none is linked. Raises PeopleMovedError.
+    """
+    wanted = sorted(set(refs))
+    mains = list(await connection.scalars(_LINKED, {"refs": wanted}))
+    if not mains:
+        return {}
+    locked = set(await connection.scalars(_LOCK, {"mains": mains}))
+    held = {row.conversation_ref: _record(row) for row in await connection.execute(_READ, {"mains": mains})}
+    if held.keys() != locked:
+        raise PeopleMovedError("a conversation was linked or unlinked while we waited for it")
+    for record in held.values():
+        record.kin = [k for k in held.values() if k.main_ref == record.main_ref and k is not record]
+    return held
+
+
+def _record(row: Any) -> CaseRecord:
+    """Of one that was never heard, the mirror knows best."""
+    fresh = not row.shared
+    said = (row.mirrored_status, row.mirrored_tags, row.mirrored_at)
+    status, tags, at = said if fresh else (row.status, row.tags, row.vendor_updated_at)
+    return CaseRecord(
+        ref=row.conversation_ref,
+        main_ref=row.main_ref,
+        connection=row.connection,
+        id=row.id,
+        status="" if status == "unknown" else status,
+        tags=sorted(set(tags)),
+        vendor_updated_at=at,
+        shared=msgspec.convert(row.shared, dict[str, Copy]),
+        golden=msgspec.convert(row.golden, dict[str, Version]),
+    )
+
+
+_LINKS = upsert(ConversationLink)
+_NEW = _LINKS.on_conflict_do_nothing()
+_SAVE = _LINKS.on_conflict_do_update(
+    index_elements=["conversation_ref"],
+    set_={
+        name: _LINKS.excluded[name]
+        for name in ("main_ref", "status", "tags", "vendor_updated_at", "shared", "golden")
+    },
+)
+
+
+async def add(connection: AsyncConnection, refs: Iterable[int]) -> None:
+    """Make a case of one of each conversation that has none; in order, so that nobody waits in a ring."""
+    bare: dict[str, Any] = {"status": "", "tags": [], "vendor_updated_at": None, "shared": {}, "golden": {}}
+    rows = [{"conversation_ref": ref, "main_ref": ref, **bare} for ref in sorted(set(refs))]
+    await connection.execute(_NEW, rows)
+
+
+async def save(connection: AsyncConnection, records: Iterable[CaseRecord]) -> None:
+    """Write what has changed in held cases, and in conflicts over their fields."""
+    everyone = sorted(records, key=lambda each: each.ref)
+    if rows := [_row(each) for each in everyone if each.dirty]:
+        await connection.execute(_SAVE, rows)
+    await conflicts.save(connection, everyone, of="conversation_ref")
+
+
+def _row(case: CaseRecord) -> dict[str, Any]:
+    return {
+        "conversation_ref": case.ref,
+        "main_ref": case.main_ref,
+        "status": case.status,
+        "tags": case.tags,
+        "vendor_updated_at": case.vendor_updated_at,
+        "shared": msgspec.to_builtins(case.shared),
+        "golden": msgspec.to_builtins(case.golden),
+    }
+
+
+async def remove(connection: AsyncConnection, records: Iterable[CaseRecord]) -> None:
+    """These are part of no case any more."""
+    gone = [each.ref for each in records]
+    await connection.execute(delete(ConversationLink).where(col(ConversationLink.conversation_ref).in_(gone)))
+
+
+class CaseUpdate(Struct, frozen=True, kw_only=True):
+    """A conversation that is behind; `ref` and `key` are those of the command that it may take."""
+
+    ref: int
+    conversation_ref: int
+    connection: str
+    id: str
+    key: str
+    event_ref: int | None
+
+
+# What to write is looked up when it is sent: one waiting command is enough, whatever comes in between.
+_ASK = text("""
+WITH asked AS (
+    INSERT INTO command
+        (ref, conversation_ref, connection, kind, body, key, event_ref, priority, state, ready_at, created_at)
+    SELECT w.ref, w.conversation, w.connection, :kind, jsonb_build_object('conversation_id', w.id), w.key,
+        w.event_ref, :priority, 'waiting', :now, :now
+    FROM unnest(:refs, :conversations, :connections, :ids, :keys, :events)
+        AS w(ref, conversation, connection, id, key, event_ref)
+    WHERE NOT EXISTS (
+        SELECT 1 FROM command c WHERE c.subject_ref = w.conversation AND c.connection = w.connection
+          AND c.state = 'waiting' AND c.kind = :kind)
+    RETURNING ref
+)
+SELECT pg_notify('deskbridge_outbox', '') FROM (SELECT 1 FROM asked LIMIT 1) AS any_of_them
+""").bindparams(
+    *(bindparam(name, type_=ARRAY(BIGINT)) for name in ("refs", "conversations", "events")),
+    *(bindparam(name, type_=ARRAY(TEXT)) for name in ("connections", "ids", "keys")),
+    bindparam("kind", type_=TEXT),
+)
+
+
+async def ask(
+    connection: AsyncConnection, wanted: Sequence[CaseUpdate], *, priority: int, now: datetime
+) -> None:
+    """Have these brought up to date, unless a command that will do so waits already; they are held."""
+    if not wanted:
+        return
+    columns = {
+        "refs": [each.ref for each in wanted],
+        "conversations": [each.conversation_ref for each in wanted],
+        "connections": [each.connection for each in wanted],
+        "ids": [each.id for each in wanted],
+        "keys": [each.key for each in wanted],
+        "events": [each.event_ref for each in wanted],
+    }
+    values = {"kind": UPDATE_CONVERSATION, "priority": priority, "now": now}
+    await connection.execute(_ASK, values | columns)
+
+
+_NOTE_STATUS = text("""
+UPDATE command SET body = body || jsonb_build_object('status', CAST(:status AS text)) WHERE ref = :ref
+""")
+
+
+async def note_status(connection: AsyncConnection, command_ref: int, status: str) -> None:
+    """Note in the ledger which status this command is about to set: told back, it is ours."""
+    await connection.execute(_NOTE_STATUS, {"ref": command_ref, "status": status})
+
+
+_DIFFERING = text("""
+SELECT DISTINCT l.conversation_ref FROM conversation_link l
+JOIN conversation_link g ON g.conversation_ref = l.main_ref
+CROSS JOIN LATERAL jsonb_each(g.golden) AS e(name, version)
+JOIN conversation v ON v.ref = l.conversation_ref AND v.deleted_at IS NULL
+WHERE l.conversation_ref > :after
+  AND (l.shared -> e.name -> 'held') IS DISTINCT FROM (e.version -> 'value')
+ORDER BY l.conversation_ref LIMIT :most
+""")
+
+
+async def differing(connection: AsyncConnection, *, after: int, most: int = 500) -> list[int]:
+    """Linked conversations that may be behind, in the order of their refs: rules have the last word."""
+    return list(await connection.scalars(_DIFFERING, {"after": after, "most": most}))
+
+
+class LinkedConversation(Struct, frozen=True, kw_only=True):
+    """A conversation of a case: where it lives, and what it holds there as far as we were told."""
+
+    ref: int
+    connection: str
+    id: str
+    subject: str
+    status: str
+    tags: list[str]
+
+
+_SHOWN = text("""
+SELECT v.ref, v.connection, v.id, v.subject, v.status, v.tags
+FROM conversation_link own JOIN conversation_link l ON l.main_ref = own.main_ref
+JOIN conversation v ON v.ref = l.conversation_ref
+WHERE own.conversation_ref = :ref ORDER BY v.ref
+""")
+
+
+async def linked(connection: AsyncConnection, ref: int) -> list[LinkedConversation]:
+    """The conversations of this one's case, itself among them; none if it isn't linked."""
+    rows = await connection.execute(_SHOWN, {"ref": ref})
+    return [msgspec.convert(dict(row), LinkedConversation) for row in rows.mappings()]
+
+
+async def addresses(connection: AsyncConnection, refs: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """Where these conversations live: connection and id, by ref."""
+    found = await connection.execute(
+        text("SELECT ref, connection, id FROM conversation WHERE ref = ANY(:refs)").bindparams(_REFS),
+        {"refs": sorted(set(refs))},
+    )
+    return {row.ref: (row.connection, row.id) for row in found}
