@@ -4,17 +4,20 @@ import secrets
 from typing import Annotated
 
 import msgspec
+import structlog
 from msgspec import Meta, Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.model import DeskActed, Person
 from gateway.desk import DeskAction, refusal
 from gateway.house import House
+from gateway.lanes import LaneWorker
 from gateway.scene import DESK
 from sync.store import desk, inbox
 from sync.store.inbox import RawEvent, lane_of
 from sync.views import FullHandOff
 
+log = structlog.get_logger()
 LONGEST_REPLY = 20_000
 
 ReplyText = Annotated[
@@ -59,6 +62,8 @@ async def carry_out(house: House, connection: AsyncConnection, deed: Deed) -> Fu
     )
     lane = lane_of(home, found.conversation_id)
     await inbox.lock_lane(connection, lane)
+    worker = house.lane_worker()
+    await _catch_up(worker, connection, lane)
     event = await desk.record_deed(
         connection,
         RawEvent(
@@ -69,7 +74,6 @@ async def carry_out(house: House, connection: AsyncConnection, deed: Deed) -> Fu
             received_at=now,
         ),
     )
-    worker = house.lane_worker()
     stage = await worker.load(connection, [(event, acted)])
     reason = refusal(stage, stage.scenes[home, found.conversation_id], acted)
     if reason is not None:
@@ -80,3 +84,15 @@ async def carry_out(house: House, connection: AsyncConnection, deed: Deed) -> Fu
     done = await desk.hand_off(connection, deed.hand_off)
     assert done is not None
     return done
+
+
+async def _catch_up(worker: LaneWorker, connection: AsyncConnection, lane: str) -> None:
+    """Work what was accepted before the deed: a person may have spoken meanwhile, and that counts first."""
+    events = await inbox.read_events(connection, [lane])
+    if not events:
+        return
+    try:
+        async with connection.begin_nested():
+            await worker.apply(connection, events)
+    except Exception as error:  # noqa: BLE001 - the lane's next worker finds out which event it was
+        log.warning("deed_before_its_turn", lane=lane, error=repr(error))

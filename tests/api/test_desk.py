@@ -3,9 +3,13 @@
 import asyncio
 
 import httpx
+import msgspec
 import pytest
-from support.bridge import Bridge
+from sqlalchemy import text
+from support.bridge import Bridge, eventually
 from support.desk import OTTO, act, hand_over
+
+from adapters.vendors.memory.records import Event
 
 
 async def test_open_hand_offs_are_listed_with_who_wants_what(bridge: Bridge, api: httpx.AsyncClient) -> None:
@@ -162,3 +166,39 @@ async def test_an_unknown_hand_off_is_not_found(api: httpx.AsyncClient) -> None:
     assert (await act(api, 12345, "claim")).status_code == 404
     assert (await api.get("/v1/desk/hand-offs/12345")).status_code == 404
     assert (await api.get(f"/v1/desk/hand-offs/{2**70}")).status_code == 400
+
+
+async def test_a_word_accepted_before_the_deed_counts_before_it(
+    bridge: Bridge, api: httpx.AsyncClient
+) -> None:
+    """Lin spoke at the helpdesk, and no worker has come to it yet: Mei can't give back what he has."""
+    hand_off = await hand_over(bridge)
+    await act(api, hand_off.ref, "claim")
+    where = bridge.helpdesk.state.conversation(hand_off.conversation_id)
+    bridge.helpdesk.courier.subscription = None  # told by hand, so that no worker is woken
+    said = bridge.helpdesk.agent_says(where.id, "Lin here.")
+    spoken = Event(
+        id="evt_by_hand",
+        type="message_posted",
+        by="agent",
+        occurred_at=said.created_at,
+        customer=bridge.helpdesk.state.customer(where.customer_id),
+        conversation=where,
+        message=said,
+    )
+    async with bridge.house.engine.begin() as connection:
+        await connection.execute(
+            text("""
+            WITH event AS (
+                INSERT INTO inbox (connection, key, lane, received_at)
+                VALUES ('shop', 'evt_by_hand', :lane, now()) RETURNING ref, received_at)
+            INSERT INTO payload (inbox_ref, received_at, body) SELECT ref, received_at, :body FROM event
+            """),
+            {"lane": f"shop/{where.id}", "body": msgspec.json.encode(spoken)},
+        )
+    answer = await act(api, hand_off.ref, "return")
+    assert answer.status_code == 409, answer.text
+    await eventually(
+        lambda: bridge.rows("SELECT 1 FROM conversation WHERE lease_holder = 'saas_agent'"),
+        what="Lin has it",
+    )
