@@ -62,8 +62,7 @@ async def carry_out(house: House, connection: AsyncConnection, deed: Deed) -> Fu
     )
     lane = lane_of(home, found.conversation_id)
     await inbox.lock_lane(connection, lane)
-    worker = house.lane_worker()
-    await _catch_up(worker, connection, lane)
+    await _catch_up(worker := house.lane_worker(), connection, lane)
     event = await desk.record_deed(
         connection,
         RawEvent(
