@@ -98,7 +98,6 @@ class Metrics:
         self.oldest_event = Gauge(
             "deskbridge_oldest_event_seconds", "Age of the longest-waiting event", registry=one
         )
-
         self.open_conflicts = Gauge(
             "deskbridge_open_conflicts",
             "Conflicts over shared fields that wait for a person; the same from every process",
