@@ -31,8 +31,8 @@ from sync.fields import FieldRules, News
 from sync.priority import Priority
 from sync.store import cases as store
 from sync.store import threads
-from sync.store.cases import CaseUpdate
 from sync.store.customers import PeopleMovedError
+from sync.store.field_updates import UPDATE_CONVERSATION, FieldUpdate, ask
 from sync.store.inbox import Event
 from sync.store.outbox import Claimed
 from sync.thread import Refs
@@ -80,7 +80,7 @@ async def share(
         for case, event_ref in live.values()
         for update in _updates(fields.behind(case, rules), stage.refs, stage.new_key, event_ref)
     ]
-    await store.ask(connection, wanted, priority=Priority.FIELDS, now=stage.now)
+    await ask(connection, UPDATE_CONVERSATION, wanted, priority=Priority.FIELDS, now=stage.now)
 
 
 def _news(change: MessagePosted | ConversationChanged, stage: Stage) -> News:
@@ -90,11 +90,11 @@ def _news(change: MessagePosted | ConversationChanged, stage: Stage) -> News:
 
 def _updates(
     behind: Iterable[Any], refs: Refs, new_key: Callable[[], str], event_ref: int | None
-) -> list[CaseUpdate]:
+) -> list[FieldUpdate]:
     return [
-        CaseUpdate(
+        FieldUpdate(
             ref=refs.next(),
-            conversation_ref=case.ref,
+            subject_ref=case.ref,
             connection=case.connection,
             id=case.id,
             key=new_key(),
@@ -119,7 +119,7 @@ async def save_shared(
     if others:
         refs = await threads.next_refs(connection)
         wanted = _updates(others, refs, new_key, None)
-        await store.ask(connection, wanted, priority=Priority.FIELDS, now=now)
+        await ask(connection, UPDATE_CONVERSATION, wanted, priority=Priority.FIELDS, now=now)
 
 
 class CaseWriter:
@@ -275,5 +275,5 @@ async def _catch_up_one(
         return False
     refs = await threads.next_refs(connection)
     wanted = _updates([case], refs, new_key, None)
-    await store.ask(connection, wanted, priority=Priority.FIELDS, now=now)
+    await ask(connection, UPDATE_CONVERSATION, wanted, priority=Priority.FIELDS, now=now)
     return True

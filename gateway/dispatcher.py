@@ -34,7 +34,7 @@ from sync.delivery import Outcome, Patience, Verdict, after_failure
 from sync.group_commit import GroupCommit
 from sync.priority import priority_of
 from sync.store import inbox, outbox, threads
-from sync.store.cases import UPDATE_CONVERSATION
+from sync.store.field_updates import UPDATE_CONVERSATION
 from sync.store.inbox import RawEvent, lane_of
 from sync.store.outbox import Claimed, Finished
 

@@ -27,7 +27,7 @@ from sync.people import People
 from sync.priority import Priority
 from sync.store import conflicts, customers, field_updates, threads
 from sync.store.customers import PeopleMovedError
-from sync.store.field_updates import FieldUpdate
+from sync.store.field_updates import UPDATE_CUSTOMER, FieldUpdate
 from sync.store.outbox import Claimed
 from sync.thread import CustomerState, Refs
 
@@ -63,7 +63,7 @@ def _updates(
     return [
         FieldUpdate(
             ref=refs.next(),
-            customer_ref=customer.ref,
+            subject_ref=customer.ref,
             connection=connection,
             id=record,
             key=new_key(),
@@ -198,7 +198,7 @@ async def save_shared(
     if others:
         refs = await threads.next_refs(connection)
         wanted = _updates(others, refs, new_key, None)
-        await field_updates.ask(connection, wanted, priority=Priority.FIELDS, now=now)
+        await field_updates.ask(connection, UPDATE_CUSTOMER, wanted, priority=Priority.FIELDS, now=now)
 
 
 async def _read(adapter: Adapter, record_id: str) -> CustomerRecord:
@@ -257,5 +257,5 @@ async def _catch_up_one(
         return False
     refs = await threads.next_refs(connection)
     wanted = _updates([customer], refs, new_key, None)
-    await field_updates.ask(connection, wanted, priority=Priority.FIELDS, now=now)
+    await field_updates.ask(connection, UPDATE_CUSTOMER, wanted, priority=Priority.FIELDS, now=now)
     return True

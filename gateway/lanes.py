@@ -29,6 +29,7 @@ from sync.priority import Priority
 from sync.pull import Pulled
 from sync.store import conflicts, customers, field_updates, inbox, loading, threads
 from sync.store.customers import PeopleMovedError
+from sync.store.field_updates import UPDATE_CUSTOMER
 from sync.store.inbox import Event, Form
 from sync.thread import CustomerState, HandOffState, Thread
 
@@ -297,7 +298,9 @@ class LaneWorker:
         scenes = stage.scenes.values()
         await customers.save(connection, _people(stage), stage.people)
         await conflicts.save(connection, _people(stage))
-        await field_updates.ask(connection, updates(stage), priority=Priority.FIELDS, now=stage.now)
+        await field_updates.ask(
+            connection, UPDATE_CUSTOMER, updates(stage), priority=Priority.FIELDS, now=stage.now
+        )
         await threads.save(connection, [s.thread for s in scenes])
         await rules_store.save_turns(connection, [s.history for s in scenes])
         await rules_store.save_decisions(connection, [d for s in scenes for d in s.decisions])

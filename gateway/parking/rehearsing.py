@@ -18,8 +18,7 @@ from gateway.scene import AI
 from sync.parking import CommandFacts, Kind, Parked, object_to, poison_of
 from sync.priority import Priority
 from sync.store import inbox, parking
-from sync.store.cases import UPDATE_CONVERSATION
-from sync.store.field_updates import UPDATE_CUSTOMER
+from sync.store.field_updates import UPDATE_CONVERSATION, UPDATE_CUSTOMER
 from sync.store.inbox import Event, RawEvent
 
 

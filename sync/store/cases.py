@@ -1,16 +1,15 @@
-"""Linked conversations: holding a case, writing it back, asking for what is behind to be brought up to date.
+"""Linked conversations: holding a case, and writing it back.
 
 Whoever changes a case holds the rows of all its conversations, locked in the order of their refs.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy import bindparam, delete, text
-from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import col
@@ -22,7 +21,6 @@ from sync.merge import Version
 from sync.store import conflicts
 from sync.store.customers import PeopleMovedError
 
-UPDATE_CONVERSATION = "update_conversation"
 _REFS = bindparam("refs", type_=ARRAY(BIGINT))
 _MAINS = bindparam("mains", type_=ARRAY(BIGINT))
 _LINKED = text("""
@@ -119,57 +117,6 @@ async def remove(connection: AsyncConnection, records: Iterable[CaseRecord]) -> 
     """These are part of no case any more."""
     gone = [each.ref for each in records]
     await connection.execute(delete(ConversationLink).where(col(ConversationLink.conversation_ref).in_(gone)))
-
-
-class CaseUpdate(Struct, frozen=True, kw_only=True):
-    """A conversation that is behind; `ref` and `key` are those of the command that it may take."""
-
-    ref: int
-    conversation_ref: int
-    connection: str
-    id: str
-    key: str
-    event_ref: int | None
-
-
-# What to write is looked up when it is sent: one waiting command is enough, whatever comes in between.
-_ASK = text("""
-WITH asked AS (
-    INSERT INTO command
-        (ref, conversation_ref, connection, kind, body, key, event_ref, priority, state, ready_at, created_at)
-    SELECT w.ref, w.conversation, w.connection, :kind, jsonb_build_object('conversation_id', w.id), w.key,
-        w.event_ref, :priority, 'waiting', :now, :now
-    FROM unnest(:refs, :conversations, :connections, :ids, :keys, :events)
-        AS w(ref, conversation, connection, id, key, event_ref)
-    WHERE NOT EXISTS (
-        SELECT 1 FROM command c WHERE c.subject_ref = w.conversation AND c.connection = w.connection
-          AND c.state = 'waiting' AND c.kind = :kind)
-    RETURNING ref
-)
-SELECT pg_notify('deskbridge_outbox', '') FROM (SELECT 1 FROM asked LIMIT 1) AS any_of_them
-""").bindparams(
-    *(bindparam(name, type_=ARRAY(BIGINT)) for name in ("refs", "conversations", "events")),
-    *(bindparam(name, type_=ARRAY(TEXT)) for name in ("connections", "ids", "keys")),
-    bindparam("kind", type_=TEXT),
-)
-
-
-async def ask(
-    connection: AsyncConnection, wanted: Sequence[CaseUpdate], *, priority: int, now: datetime
-) -> None:
-    """Have these brought up to date, unless a command that will do so waits already; they are held."""
-    if not wanted:
-        return
-    columns = {
-        "refs": [each.ref for each in wanted],
-        "conversations": [each.conversation_ref for each in wanted],
-        "connections": [each.connection for each in wanted],
-        "ids": [each.id for each in wanted],
-        "keys": [each.key for each in wanted],
-        "events": [each.event_ref for each in wanted],
-    }
-    values = {"kind": UPDATE_CONVERSATION, "priority": priority, "now": now}
-    await connection.execute(_ASK, values | columns)
 
 
 _NOTE_STATUS = text("""

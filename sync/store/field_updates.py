@@ -1,4 +1,4 @@
-"""Asking for records to be brought up to date with their person's shared fields."""
+"""Asking for records to be brought up to date with what they share with others."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,13 +9,14 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 UPDATE_CUSTOMER = "update_customer"
+UPDATE_CONVERSATION = "update_conversation"
 
 
 class FieldUpdate(Struct, frozen=True, kw_only=True):
-    """A customer whose record is behind; `ref` and `key` are those of the command that it may take."""
+    """A record that is behind; `ref` and `key` are those of the command that it may take."""
 
     ref: int
-    customer_ref: int
+    subject_ref: int
     connection: str
     id: str
     key: str
@@ -23,44 +24,53 @@ class FieldUpdate(Struct, frozen=True, kw_only=True):
 
 
 # What to write is looked up when it is sent: one waiting command is enough, whatever comes in between.
-_ASK = text("""
+_ASK = """
 WITH asked AS (
     INSERT INTO command
-        (ref, customer_ref, connection, kind, body, key, event_ref, priority, state, ready_at, created_at)
-    SELECT w.ref, w.customer_ref, w.connection, :kind, jsonb_build_object('customer_id', w.id), w.key,
-        w.event_ref, :priority, 'waiting', :now, :now
-    FROM unnest(:refs, :customers, :connections, :ids, :keys, :events)
-        AS w(ref, customer_ref, connection, id, key, event_ref)
+        (ref, {subject}_ref, connection, kind, body, key, event_ref, priority, state, ready_at, created_at)
+    SELECT w.ref, w.subject, w.connection, 'update_{subject}', jsonb_build_object('{subject}_id', w.id),
+        w.key, w.event_ref, :priority, 'waiting', :now, :now
+    FROM unnest(:refs, :subjects, :connections, :ids, :keys, :events)
+        AS w(ref, subject, connection, id, key, event_ref)
     WHERE NOT EXISTS (
-        SELECT 1 FROM command c
-        WHERE c.subject_ref = w.customer_ref AND c.connection = w.connection AND c.state = 'waiting')
+        SELECT 1 FROM command c WHERE c.subject_ref = w.subject AND c.connection = w.connection
+          AND c.state = 'waiting' AND c.kind = 'update_{subject}')
     RETURNING ref
 )
 SELECT pg_notify('deskbridge_outbox', '') FROM (SELECT 1 FROM asked LIMIT 1) AS any_of_them
-""").bindparams(
-    *(bindparam(name, type_=ARRAY(BIGINT)) for name in ("refs", "customers", "events")),
-    *(bindparam(name, type_=ARRAY(TEXT)) for name in ("connections", "ids", "keys")),
-)
+"""
+_ASK_OF = {
+    f"update_{subject}": text(_ASK.format(subject=subject)).bindparams(
+        *(bindparam(name, type_=ARRAY(BIGINT)) for name in ("refs", "subjects", "events")),
+        *(bindparam(name, type_=ARRAY(TEXT)) for name in ("connections", "ids", "keys")),
+    )
+    for subject in ("customer", "conversation")
+}
 
 
 async def ask(
-    connection: AsyncConnection, wanted: Sequence[FieldUpdate], *, priority: int, now: datetime
+    connection: AsyncConnection,
+    kind: str,
+    wanted: Sequence[FieldUpdate],
+    *,
+    priority: int,
+    now: datetime,
 ) -> None:
     """Have these records brought up to date, unless a command that will do so waits already.
 
-    The caller holds the customers, so that no command begins meanwhile with what was before.
+    The caller holds them, so that no command begins meanwhile with what was before.
     """
     if not wanted:
         return
     columns = {
         "refs": [each.ref for each in wanted],
-        "customers": [each.customer_ref for each in wanted],
+        "subjects": [each.subject_ref for each in wanted],
         "connections": [each.connection for each in wanted],
         "ids": [each.id for each in wanted],
         "keys": [each.key for each in wanted],
         "events": [each.event_ref for each in wanted],
     }
-    await connection.execute(_ASK, {"kind": UPDATE_CUSTOMER, "priority": priority, "now": now} | columns)
+    await connection.execute(_ASK_OF[kind], {"priority": priority, "now": now} | columns)
 
 
 _DIFFERING = text("""

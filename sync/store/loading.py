@@ -12,8 +12,8 @@ from sqlalchemy.sql.expression import bindparam
 from adapters.model import MessageRecord
 from sync.echo import WINDOW, Guess, Sent
 from sync.lease import Holder, Lease
-from sync.store.cases import UPDATE_CONVERSATION
 from sync.store.customers import CUSTOMER, customer_of
+from sync.store.field_updates import UPDATE_CONVERSATION
 from sync.thread import (
     ConversationState,
     CustomerState,
