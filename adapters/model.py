@@ -254,7 +254,25 @@ class UpdateCustomer(Struct, frozen=True, kw_only=True, tag="update_customer"):
     revision: int | UnsetType = UNSET
 
 
-Command = Reply | Note | Assign | SetStatus | ChangeTags | UpdateCustomer
+class UpdateConversation(Struct, frozen=True, kw_only=True, tag="update_conversation"):
+    """Write the subject and custom attributes of a conversation, leaving the others alone.
+
+    `None` takes an attribute away; a subject is written where the manifest declares `set_subject`. With
+    `updated_at`, only if the conversation bears that time still, where the manifest declares
+    `conditional_conversation`; else the adapter raises `Outdated`. Only there `status` and `tags`, all of
+    them, come along, so that one write does it all; elsewhere they are commands of their own.
+    """
+
+    key: str
+    conversation_id: str
+    subject: str | UnsetType = UNSET
+    attributes: Raw = msgspec.field(default_factory=dict)
+    status: Status | UnsetType = UNSET
+    tags: tuple[str, ...] | UnsetType = UNSET
+    updated_at: datetime | UnsetType = UNSET
+
+
+Command = Reply | Note | Assign | SetStatus | ChangeTags | UpdateCustomer | UpdateConversation
 
 
 class FindMessage(Struct, frozen=True, kw_only=True, tag="find_message"):
@@ -289,12 +307,13 @@ Found = MessageRecord | CustomerRecord | ConversationRecord | None
 class Pushed(Struct, frozen=True, kw_only=True):
     """What the vendor answered: the id of what was created, if anything was, and when, by its own clock.
 
-    `customer` is the record after an update, where the vendor shows it.
+    `customer` or `conversation` is the record after an update, where the vendor shows it.
     """
 
     id: str | None = None
     at: datetime | None = None
     customer: CustomerRecord | None = None
+    conversation: ConversationRecord | None = None
     raw: Raw = msgspec.field(default_factory=dict)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from judge import Judge
+from msgspec import UNSET
 from support.fake_chatwoot import SPEAKERS, FakeChatwoot
 
 from adapters import registry
@@ -33,6 +34,7 @@ from adapters.model import (
     Reply,
     SetStatus,
     Status,
+    UpdateConversation,
     UpdateCustomer,
 )
 
@@ -123,6 +125,31 @@ async def test_status_tags_and_attributes(adapter: Adapter, chatwoot: FakeChatwo
     assert [what for _, what in chatwoot.log].count("POST conversations/2207/labels") == 1
     assert chatwoot.contact["name"] == "陳小姐"
     assert chatwoot.contact["custom_attributes"] == {"member_level": "gold", "orders": 3}
+
+
+async def test_attributes_of_a_conversation_are_written_without_losing_any(
+    adapter: Adapter, chatwoot: FakeChatwoot
+) -> None:
+    """Chatwoot takes whatever is sent for all there are; what is there already costs no write."""
+    chatwoot.thread.custom_attributes = {"order": "12", "plan": "pro", "level": None}
+    changed = UpdateConversation(
+        key="a", conversation_id="2207", attributes={"plan": "basic", "order": None, "seats": 3}
+    )
+    await adapter.push(changed)
+    assert chatwoot.thread.custom_attributes == {"plan": "basic", "seats": 3}
+    await adapter.push(changed)
+    assert [what for _, what in chatwoot.log].count("POST conversations/2207/custom_attributes") == 1
+    with pytest.raises(Unsupported):
+        await adapter.push(UpdateConversation(key="b", conversation_id="2207", subject="Parcel"))
+
+
+async def test_attributes_that_are_not_told_are_not_empty(adapter: Adapter) -> None:
+    """A conversation inside another thing may come without them."""
+    (told,) = adapter.parse(
+        b'{"event": "conversation_updated", "id": 2207, "meta": {}, "updated_at": 1794622811}'
+    )
+    assert isinstance(told, ConversationChanged)
+    assert told.conversation.attributes is UNSET
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.OPEN, Status.SNOOZED, Status.RESOLVED])

@@ -5,10 +5,12 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import msgspec
 import pytest
+from msgspec import UNSET
 from serving import Listener
 
-from adapters.errors import BadSignature, Fatal, Malformed, Rejected, Retryable, Unsupported
+from adapters.errors import BadSignature, Fatal, Malformed, Outdated, Rejected, Retryable, Unsupported
 from adapters.model import (
     Assign,
     Author,
@@ -16,8 +18,10 @@ from adapters.model import (
     ChangeTags,
     Channel,
     ConversationChanged,
+    ConversationRecord,
     CustomerChanged,
     CustomerRecord,
+    FindConversation,
     FindCustomer,
     FindMessage,
     Identity,
@@ -30,6 +34,7 @@ from adapters.model import (
     Reply,
     SetStatus,
     Status,
+    UpdateConversation,
     UpdateCustomer,
 )
 from adapters.vendors.memory.adapter import Memory
@@ -140,6 +145,38 @@ async def test_every_command_has_its_effect_and_is_heard_back(
     ]
     assert posted[1].message.person == person
     assert all(request.status == 200 for request in helpdesk.requests)
+
+
+async def test_a_conversation_is_changed_in_one_go_unless_somebody_was_faster(
+    helpdesk: MemoryHelpdesk, memory: Memory
+) -> None:
+    """The write that names the time it was read at is refused whole when that has passed."""
+    opened = helpdesk.state.open(helpdesk.state.welcome("li"), channel="email", subject="Parcel")
+    read = await memory.find(FindConversation(conversation_id=opened.id))
+    assert isinstance(read, ConversationRecord)
+    assert read.updated_at is not UNSET
+    change = UpdateConversation(
+        key="a",
+        conversation_id=opened.id,
+        subject="Lost parcel",
+        attributes={"order": "12", "plan": None},
+        status=Status.OPEN,
+        tags=("vip",),
+        updated_at=read.updated_at,
+    )
+    helpdesk.state.change(opened, by="agent", attributes={"plan": "pro", "seats": 3})
+    with pytest.raises(Outdated):
+        await memory.push(change)
+    assert (opened.subject, opened.status, opened.attributes) == (
+        "Parcel",
+        "pending",
+        {"plan": "pro", "seats": 3},
+    )
+    pushed = await memory.push(msgspec.structs.replace(change, updated_at=opened.updated_at))
+    assert (opened.subject, opened.status, opened.tags) == ("Lost parcel", "open", ["vip"])
+    assert opened.attributes == {"order": "12", "seats": 3}
+    assert pushed.conversation is not None
+    assert pushed.conversation == await memory.find(FindConversation(conversation_id=opened.id))
 
 
 async def test_setting_what_is_set_tells_nobody(helpdesk: MemoryHelpdesk, memory: Memory) -> None:

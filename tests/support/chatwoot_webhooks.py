@@ -89,6 +89,7 @@ def _conversation(chatwoot: FakeChatwoot, thread: Thread) -> Raw:
             "id": thread.number,
             "messages": [_pushed(chatwoot, thread, each) for each in spoken],
             "labels": thread.labels,
+            "custom_attributes": thread.custom_attributes,
             "meta": body["meta"]
             | {
                 "sender": _pushed_contact(thread.contact),
@@ -157,7 +158,7 @@ def _changes(thread: Thread, before: Raw) -> list[Raw]:
 
 
 def _plain(value: Any) -> Any:
-    return value["id"] if isinstance(value, dict) else value
+    return value.get("id", value) if isinstance(value, dict) else value
 
 
 def signed(body: bytes, secret: str | None, *, at: float | None = None, delivery: str | None = None) -> Raw:

@@ -31,6 +31,7 @@ class Thread:
     contact: Raw
     status: str = "pending"
     labels: list[str] = field(default_factory=list)
+    custom_attributes: Raw = field(default_factory=dict)
     assignee: Raw | None = None
     waiting_since: int | None = None
     updated_at: float = float(STARTED)
@@ -95,6 +96,8 @@ class FakeChatwoot(httpx.AsyncBaseTransport):
                 payload: Any = {"name": "Deskbridge", "accounts": [{"id": self.account}]}
             case ("GET", "conversations"):
                 payload = {"data": {"payload": self._page(request.url.params)}}
+            case ("GET", "conversations", number) if int(number) in self.threads:
+                payload = shown(self.threads[int(number)])
             case (_, "conversations", number, what) if int(number) in self.threads:
                 payload = self._of_thread(request, self.threads[int(number)], what, body)
             case _:
@@ -115,6 +118,9 @@ class FakeChatwoot(httpx.AsyncBaseTransport):
                 if "assignee_id" in body:
                     self.assign(thread, AGENTS.get(body["assignee_id"]))
                 return AGENTS.get(body.get("assignee_id", 0)) or TEAMS.get(body.get("team_id", 0))
+            case "POST", "custom_attributes":
+                self.set_attributes(thread, body["custom_attributes"])
+                return {"custom_attributes": thread.custom_attributes}
             case _, "labels":
                 self._label(thread, body.get("labels", thread.labels))
                 return {"payload": thread.labels}
@@ -186,6 +192,11 @@ class FakeChatwoot(httpx.AsyncBaseTransport):
             status=status,
         )
 
+    def set_attributes(self, thread: Thread, attributes: Raw) -> None:
+        """Give a conversation these custom attributes and no others."""
+        if attributes != thread.custom_attributes:
+            self._change(thread, "conversation_updated", custom_attributes=attributes)
+
     def assign(self, thread: Thread, agent: Raw | None) -> None:
         """Give a conversation to an agent or to nobody."""
         if agent != thread.assignee:
@@ -212,6 +223,20 @@ class FakeChatwoot(httpx.AsyncBaseTransport):
         newest_first = sorted(self.conversations, key=lambda each: -each["last_activity_at"])
         start = (int(query["page"]) - 1) * 25
         return newest_first[start : start + 25]
+
+
+def shown(thread: Thread) -> Raw:
+    """A conversation as the REST API shapes it; its time has no fraction there, but in `updated_at`."""
+    return {
+        "id": thread.number,
+        "status": thread.status,
+        "labels": thread.labels,
+        "custom_attributes": thread.custom_attributes,
+        "created_at": int(thread.updated_at),
+        "last_activity_at": int(thread.updated_at),
+        "updated_at": thread.updated_at,
+        "meta": {"sender": thread.contact, "assignee": thread.assignee, "channel": "Channel::Api"},
+    }
 
 
 def _listed(thread: Thread, query: httpx.QueryParams) -> list[Raw]:

@@ -18,6 +18,7 @@ from adapters.model import (
     Reply,
     SetStatus,
     Status,
+    UpdateConversation,
     UpdateCustomer,
 )
 from adapters.vendors.chatwoot import mapping
@@ -30,7 +31,9 @@ class Account(msgspec.Struct, frozen=True):
     path: str
     as_bot: dict[str, str] | None
 
-    def thread(self, command: Reply | Note | Assign | SetStatus | ChangeTags, rest: str) -> str:
+    def thread(
+        self, command: Reply | Note | Assign | SetStatus | ChangeTags | UpdateConversation, rest: str
+    ) -> str:
         """A path below the command's conversation."""
         return f"{self.path}/conversations/{command.conversation_id}/{rest}"
 
@@ -56,6 +59,8 @@ async def carry_out(account: Account, command: Command) -> Pushed:
                 fields["custom_attributes"] = command.attributes
             await account.call("PUT", f"{account.path}/contacts/{command.customer_id}", json=fields)
             return Pushed(id=command.customer_id)
+        case UpdateConversation():
+            return await _change_attributes(account, command)
         case _:
             assert_never(command)
 
@@ -103,3 +108,17 @@ async def _change_labels(account: Account, command: ChangeTags) -> Pushed:
     if wanted != current:
         await account.call("POST", path, json={"labels": wanted})
     return Pushed(raw={"labels": wanted})
+
+
+async def _change_attributes(account: Account, command: UpdateConversation) -> Pushed:
+    """Chatwoot overwrites all custom attributes at once, so they are read first, and left alone if equal."""
+    if command.subject is not UNSET:
+        raise Unsupported("Chatwoot has no subject that can be set")
+    found = await account.call("GET", f"{account.path}/conversations/{command.conversation_id}")
+    current = found.get("custom_attributes") or {}
+    merged = {**current, **command.attributes}
+    wanted = {name: value for name, value in merged.items() if value is not None}
+    if wanted != current:
+        path = account.thread(command, "custom_attributes")
+        await account.call("POST", path, json={"custom_attributes": wanted})
+    return Pushed(id=command.conversation_id, raw={"custom_attributes": wanted})

@@ -116,7 +116,7 @@ def conversation(raw: Raw, *, base_url: str, account_id: int, api_channel: str) 
         tags=tuple(raw["labels"] or ()) if "labels" in raw else UNSET,
         assignee=_assignee(meta),
         url=f"{base_url}/app/accounts/{account_id}/conversations/{raw['id']}",
-        attributes=raw.get("custom_attributes") or {},
+        attributes=raw["custom_attributes"] or {} if "custom_attributes" in raw else UNSET,
         updated_at=moment(raw.get("updated_at") or raw.get("last_activity_at")) or UNSET,
         raw=raw,
     )

@@ -31,6 +31,7 @@ from adapters.model import (
     Query,
     Reply,
     SetStatus,
+    UpdateConversation,
     UpdateCustomer,
 )
 from adapters.signatures import Signature
@@ -116,6 +117,10 @@ class Memory(Adapter):
                 path = f"/api/customers/{command.customer_id}"
                 raw = await self.call("PATCH", path, json=changed, headers=known)
                 return Pushed(id=raw["id"], customer=mapping.customer(raw), raw=raw)
+            case UpdateConversation():
+                path = f"/api/conversations/{command.conversation_id}"
+                raw = await self.call("PATCH", path, json=mapping.patch(command))
+                return Pushed(id=raw["id"], conversation=mapping.conversation(raw), raw=raw)
             case _:
                 assert_never(command)
 

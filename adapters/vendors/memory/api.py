@@ -27,6 +27,10 @@ class _ConversationPatch(msgspec.Struct, kw_only=True, forbid_unknown_fields=Tru
     status: Literal["pending", "open", "snoozed", "resolved"] | UnsetType = UNSET
     assignee_id: str | UnsetType | None = UNSET
     team_id: str | UnsetType | None = UNSET
+    subject: str | UnsetType = UNSET
+    tags: list[str] | UnsetType = UNSET
+    attributes: dict[str, Any] = msgspec.field(default_factory=dict)
+    if_updated_at: datetime | UnsetType = UNSET
 
 
 class _TagChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -89,8 +93,7 @@ class Api:
         if known not in {"*", f'"{customer.revision}"'}:
             raise OutdatedError(f"customer {customer.id} has revision {customer.revision}, not {known}")
         patch = request.read(_CustomerPatch)
-        merged = {**customer.attributes, **patch.attributes}
-        attributes = {key: value for key, value in merged.items() if value is not None}
+        attributes = _merged(customer.attributes, patch.attributes)
         name = customer.name if patch.name is UNSET else patch.name
         self._state.change_customer(customer, by="bot", name=name, attributes=attributes)
         return customer
@@ -105,9 +108,11 @@ class Api:
     async def _patch_conversation(self, request: Request) -> Any:
         conversation = self._state.conversation(request.path_ids[0])
         patch = request.read(_ConversationPatch)
-        fields: dict[str, Any] = {}
-        if patch.status is not UNSET:
-            fields["status"] = patch.status
+        if patch.if_updated_at not in {UNSET, conversation.updated_at}:
+            raise OutdatedError(f"conversation {conversation.id} was updated at {conversation.updated_at}")
+        plain = {name: getattr(patch, name) for name in ("status", "subject", "tags")}
+        fields = {name: value for name, value in plain.items() if value is not UNSET}
+        fields["attributes"] = _merged(conversation.attributes, patch.attributes)
         if patch.assignee_id is not UNSET:
             fields["assignee"] = self._state.agent(patch.assignee_id) if patch.assignee_id else None
         if patch.team_id is not UNSET:
@@ -139,6 +144,10 @@ class Api:
             private=new.private,
             token=new.token,
         )
+
+
+def _merged(known: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in {**known, **patch}.items() if value is not None}
 
 
 def _is_after(request: Request, record: Customer | Conversation) -> bool:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, to_builtins
 
 from adapters.model import (
     Author,
@@ -20,6 +20,7 @@ from adapters.model import (
     MessageRecord,
     Person,
     Status,
+    UpdateConversation,
 )
 
 _AUTHORS = {
@@ -89,7 +90,8 @@ def conversation(raw: dict[str, Any]) -> ConversationRecord:
         status=STATUSES.get(raw["status"], Status.UNKNOWN),
         tags=tuple(raw["tags"]),
         assignee=Person(assignee["id"], assignee["name"]) if assignee else None,
-        subject=raw["subject"] or UNSET,
+        subject=raw["subject"] or "",
+        attributes=raw.get("attributes", UNSET),
         updated_at=moment(raw["updated_at"]),
         raw=raw,
     )
@@ -116,6 +118,13 @@ def customer(raw: dict[str, Any]) -> CustomerRecord:
         revision=raw["revision"],
         raw=raw,
     )
+
+
+def patch(command: UpdateConversation) -> dict[str, Any]:
+    """The body that makes the change; it is refused if the conversation has another time by then."""
+    named = ("subject", "status", "tags", "attributes")
+    fields = {name: getattr(command, name) for name in named} | {"if_updated_at": command.updated_at}
+    return {name: to_builtins(value) for name, value in fields.items() if value is not UNSET}
 
 
 def moment(text: str) -> datetime:

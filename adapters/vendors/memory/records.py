@@ -47,6 +47,7 @@ class Conversation(msgspec.Struct, kw_only=True):
     status: str = "pending"
     subject: str | None = None
     tags: list[str] = msgspec.field(default_factory=list)
+    attributes: dict[str, Any] = msgspec.field(default_factory=dict)
     assignee: Agent | None = None
     team_id: str | None = None
     revision: int = 0
