@@ -6,19 +6,21 @@ An adapter translates; the engine owns loops, retries, limits, cursors and secre
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 import httpx
 import msgspec
 
-from adapters.errors import Malformed, Unsupported
-from adapters.http import call
-from adapters.manifest import Manifest, Settings
-from adapters.model import Change, Command, Found, Page, PullKind, Pushed, Query
+from adapters.attachments import Fetch, Upload
+from adapters.errors import AdapterError, Malformed, Rejected, Unsupported
+from adapters.http import call, exchange
+from adapters.manifest import CONTRACT, Manifest, Settings
+from adapters.model import Attachment, Change, Command, Found, Page, PullKind, Pushed, Query
 from adapters.signatures import Signature, check_signature
 from adapters.webhook import Delivery, HookReply, Receipt, Webhook
 
-__all__ = ["Adapter", "Delivery", "HookReply", "Receipt", "Webhook"]
+__all__ = ["CONTRACT", "Adapter", "Delivery", "HookReply", "Receipt", "Webhook"]
 
 
 class Adapter(ABC):
@@ -29,7 +31,15 @@ class Adapter(ABC):
     """
 
     manifest: ClassVar[Manifest]
-    signature: ClassVar[Signature | None] = None
+
+    signature: ClassVar[Signature | tuple[Signature, ...] | None] = None
+    """How webhooks are signed. Of several, the first that a webhook bears decides: strongest first."""
+
+    unavailable: ClassVar[int] = 503
+    """What a webhook is answered that could not be stored: a status after which the vendor sends it again."""
+
+    keeps_tokens: ClassVar[bool] = False
+    """Whether every message that we wrote is told of with our token: then one without is never ours."""
 
     def __init__(self, *, settings: Settings, http: httpx.AsyncClient) -> None:
         self.settings = settings
@@ -53,11 +63,29 @@ class Adapter(ABC):
     def verify(self, webhook: Webhook, *, now: datetime) -> Receipt:
         """Raise `BadSignature` or `Malformed` unless the vendor sent it; say what to accept.
 
-        A connection whose optional `webhook_secret` was left out trusts its hook's address alone.
+        A connection whose optional secret was left out trusts its hook's address alone.
         """
-        if self.signature is not None and (secrets := self.settings.secrets("webhook_secret")):
-            check_signature(self.signature, webhook, secrets, now)
+        if webhook.method != "POST":
+            return Receipt(deliveries=(), reply=self.greet(webhook))
+        declared = self.signature or ()
+        alternatives = (declared,) if isinstance(declared, Signature) else declared
+        known = [each for each in alternatives if self.settings.secrets(each.secret_field)]
+        if known:
+            check_signature(
+                known,
+                webhook,
+                lambda chosen: self.settings.secrets(chosen.secret_field),
+                now,
+                values=self.settings,
+            )
         return self.receive(webhook, decode(webhook.body))
+
+    def greet(self, webhook: Webhook) -> HookReply:
+        """The answer to a handshake, such as a challenge sent with GET to be echoed.
+
+        Nothing is signed there yet: check what the vendor sends instead, and raise `BadSignature`.
+        """
+        raise Unsupported(f"{self.manifest.title} sends its webhooks with POST, not {webhook.method}")
 
     @abstractmethod
     def receive(self, webhook: Webhook, payload: Any) -> Receipt:
@@ -66,9 +94,6 @@ class Adapter(ABC):
     @abstractmethod
     def parse(self, body: bytes) -> Sequence[Change]:
         """The changes one delivery means; empty if it is not for us."""
-
-    keeps_tokens: ClassVar[bool] = False
-    """Whether every message that we wrote is told of with our token: then one without is never ours."""
 
     async def pull(
         self,
@@ -80,17 +105,55 @@ class Adapter(ABC):
         """**One** page after `cursor`, oldest first; `scope` is a conversation's id for messages."""
         raise Unsupported(f"{self.manifest.title} cannot list {kind}")
 
-    async def push(self, command: Command) -> Pushed:
-        """Carry a command out once."""
+    async def push(
+        self,
+        command: Command,
+        uploads: Sequence[Upload] = (),  # noqa: ARG002 - for those who override
+    ) -> Pushed:
+        """Carry a command out once. `uploads` are the files of its `attachments`, in their order.
+
+        They are given only where the manifest declares `send_attachments`.
+        """
         raise Unsupported(f"{self.manifest.title} cannot {type(command).__name__}")
 
     async def find(self, query: Query) -> Found:
         """Look something up; `None` when it is not there."""
         raise Unsupported(f"{self.manifest.title} cannot answer {type(query).__name__}")
 
+    def fetch(self, attachment: Attachment) -> Fetch:
+        """How an attachment of a message is asked for; without credentials, unless overridden.
+
+        Give some only after `adapters.attachments.same_origin`: a message may hold anybody's address.
+        """
+        return Fetch(url=attachment.url)
+
+    def complaint(
+        self,
+        answer: Any,  # noqa: ARG002 - for those who override
+        response: httpx.Response,  # noqa: ARG002 - likewise
+    ) -> AdapterError | None:
+        """The error that an answer tells of in its own way, whatever its status; `None` if the status holds.
+
+        `answer` is the decoded JSON body, or `None`.
+        """
+        return None
+
     async def call(self, method: str, path: str, **options: Any) -> Any:
         """One HTTP exchange; returns the decoded JSON body, raises the sorted errors."""
-        return await call(self.http, method, path, **options)
+        return await call(self.http, method, path, complaint=self.complaint, **options)
+
+    async def exchange(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One HTTP exchange, for those who need the headers of the response, too."""
+        return await exchange(self.http, method, path, complaint=self.complaint, **options)
+
+    async def look(self, path: str, **options: Any) -> Any:
+        """GET something; `None` when the vendor says that it is not there."""
+        try:
+            return await self.call("GET", path, **options)
+        except Rejected as error:
+            if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+                return None
+            raise
 
     async def aclose(self) -> None:
         """Close the HTTP client."""

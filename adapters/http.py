@@ -1,6 +1,7 @@
 """One HTTP exchange with a vendor, its outcome sorted by what the engine does next."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -19,9 +20,24 @@ _REASON_KEYS = ("error", "message", "description", "detail", "title", "errors")
 _PERSONAL = re.compile(r"[^\s@\"']+@[^\s@\"']+|\+?\d[\d\s-]{6,}\d")
 _REASON_LENGTH = 200
 
+Complaint = Callable[[Any, httpx.Response], AdapterError | None]
+"""What a vendor's answer complains of beside its status: given the decoded body and the response."""
 
-async def call(http: httpx.AsyncClient, method: str, path: str, **options: Any) -> Any:
+
+async def call(
+    http: httpx.AsyncClient, method: str, path: str, *, complaint: Complaint | None = None, **options: Any
+) -> Any:
     """Exchange one request for its decoded JSON body, or `None` where the answer holds no JSON.
+
+    Raises: as `exchange`.
+    """
+    return body_of(await exchange(http, method, path, complaint=complaint, **options))
+
+
+async def exchange(
+    http: httpx.AsyncClient, method: str, path: str, *, complaint: Complaint | None = None, **options: Any
+) -> httpx.Response:
+    """Exchange one request for its successful response. A `complaint` overrules what the status says.
 
     Raises:
         Retryable: a passing fault; `outcome_unknown` where the request may have taken effect.
@@ -43,12 +59,16 @@ async def call(http: httpx.AsyncClient, method: str, path: str, **options: Any) 
         raise Retryable(
             f"{what}: no answer ({type(error).__name__})", outcome_unknown=may_have_acted
         ) from error
+    found = complaint(body_of(response), response) if complaint else None
+    if found is not None:
+        raise found
     if response.is_success:
-        return _body(response)
+        return response
     raise _sorted(response, what, may_have_acted=may_have_acted)
 
 
-def _body(response: httpx.Response) -> Any:
+def body_of(response: httpx.Response) -> Any:
+    """The decoded JSON body, or `None` where there is none."""
     try:
         return msgspec.json.decode(response.content)
     except msgspec.DecodeError:
@@ -89,7 +109,7 @@ def retry_after(response: httpx.Response) -> timedelta | None:
 
 def _reason(response: httpx.Response) -> str:
     """What the vendor says is wrong, without what it may have echoed: credentials, addresses, numbers."""
-    body = _body(response)
+    body = body_of(response)
     if not isinstance(body, dict):
         return ""
     found = next((body[key] for key in _REASON_KEYS if body.get(key)), None)

@@ -12,16 +12,29 @@ import msgspec
 
 from adapters.errors import InvalidSettings
 
+CONTRACT = 1
+"""The version of the contract between Deskbridge and its adapters; another one needs another Deskbridge."""
+
 
 class Capability(StrEnum):
     """What an adapter can do; the names of commands, queries and pulls."""
 
     REPLY = "reply"
+    RELAY = "relay"
+    """Say in a conversation what its customer said elsewhere."""
     NOTE = "note"
     ASSIGN = "assign"
     SET_STATUS = "set_status"
     CHANGE_TAGS = "change_tags"
     UPDATE_CUSTOMER = "update_customer"
+    OPEN_CONVERSATION = "open_conversation"
+    HAND_OVER = "hand_over"
+    TAKE_CONTROL = "take_control"
+    RELEASE_CONTROL = "release_control"
+    ATTACHMENTS = "attachments"
+    """Messages come with their files."""
+    SEND_ATTACHMENTS = "send_attachments"
+    """Replies and notes take files along."""
     CONDITIONAL_UPDATE = "conditional_update"
     UPDATE_CONVERSATION = "update_conversation"
     SET_SUBJECT = "set_subject"
@@ -29,6 +42,8 @@ class Capability(StrEnum):
     FIND_MESSAGE = "find_message"
     FIND_CUSTOMER = "find_customer"
     FIND_CONVERSATION = "find_conversation"
+    FIND_OPENED = "find_opened"
+    GET_MESSAGE = "get_message"
     PULL_CUSTOMERS = "pull_customers"
     PULL_CONVERSATIONS = "pull_conversations"
     PULL_MESSAGES = "pull_messages"
@@ -115,8 +130,9 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The contents of an adapter's `manifest.toml`."""
+    """The contents of an adapter's `manifest.toml`; `contract` is the version that it was written for."""
 
+    contract: int = CONTRACT
     title: str
     roles: tuple[Role, ...]
     auth: Literal["token", "bearer", "basic", "oauth2", "none"]
@@ -126,6 +142,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     limits: tuple[Limit, ...] = ()
     exemptions: dict[str, str] = msgspec.field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse what was written for another contract."""
+        _require_our_contract(self.contract)
+
     @classmethod
     def beside(cls, adapter: type) -> Self:
         """Read the `manifest.toml` in the folder of the adapter's module."""
@@ -133,13 +153,21 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if not path.is_file():
             raise TypeError(f"{adapter.__qualname__} has no manifest: {path} is missing")
         try:
-            return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), cls)
-        except (msgspec.ValidationError, tomllib.TOMLDecodeError) as error:
+            given = tomllib.loads(path.read_text(encoding="utf-8"))
+            _require_our_contract(given.get("contract", CONTRACT))  # before fields that we can't know
+            return msgspec.convert(given, cls)
+        except ValueError as error:
             raise TypeError(f"{path} is not a manifest: {error}") from error
 
     def can(self, capability: Capability | str) -> bool:
         """Whether the adapter declares this capability."""
         return capability in self.capabilities
+
+
+def _require_our_contract(version: Any) -> None:
+    if version != CONTRACT:
+        older = "Deskbridge" if isinstance(version, int) and version > CONTRACT else "the adapter"
+        raise ValueError(f"it is for contract {version!r}, and this is contract {CONTRACT}: upgrade {older}")
 
 
 class Settings:

@@ -16,7 +16,7 @@ class Webhook(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HookReply(msgspec.Struct, frozen=True, kw_only=True):
-    """What the vendor wants to hear back once the webhook is safe."""
+    """What the vendor wants to hear back once the webhook is safe, or on a handshake."""
 
     status: int = 202
     body: bytes = b""

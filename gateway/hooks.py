@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters.contract import Adapter
-from adapters.errors import BadSignature, Malformed
+from adapters.errors import BadSignature, Malformed, Unsupported
 from adapters.webhook import Delivery, HookReply, Webhook
 from config.clock import Clock
 from gateway.metrics import Metrics
@@ -68,9 +68,6 @@ class Hooks:
         if adapter is None:
             await _problem(send, 404, f"no connection is called {name!r}")
             return
-        if scope["method"] != "POST":
-            await _problem(send, 405, "webhooks are sent with POST", (b"allow", b"POST"))
-            return
         try:
             webhook = await self._read(scope, receive)
             receipt = adapter.verify(webhook, now=self._clock())
@@ -83,6 +80,8 @@ class Hooks:
             await _problem(send, 401, error.detail)
         except Malformed as error:
             await self._keep(name, webhook, error, send)
+        except Unsupported as error:
+            await _problem(send, 405, error.detail, (b"allow", b"POST"))
         else:
             await self._accept(name, receipt.deliveries, receipt.reply, send)
 
@@ -159,7 +158,10 @@ class Hooks:
             self._complained = True
             log.error("cannot_accept", connection=name, error=repr(error))
         await _problem(
-            send, 503, "the event could not be stored; send it again", (b"retry-after", RETRY_AFTER)
+            send,
+            self._adapters[name].unavailable,
+            "the event could not be stored; send it again",
+            (b"retry-after", RETRY_AFTER),
         )
 
     async def _keep(self, name: str, webhook: Webhook, error: Malformed, send: Send) -> None:

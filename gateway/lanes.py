@@ -329,9 +329,9 @@ def home_of(event: Event) -> str:
 
 def _addresses(home: str, change: Change) -> Iterable[tuple[str, str]]:
     match change:
-        case MessagePosted() | model.ConversationChanged():
+        case MessagePosted() | model.ConversationChanged() | model.ControlChanged():
             yield (home, change.conversation.id)
-        case model.CustomerChanged() | model.CustomersMerged():
+        case model.CustomerChanged() | model.CustomersMerged() | model.ThinEvent():
             return
         case _:
             yield (home, change.conversation_id)
@@ -339,7 +339,7 @@ def _addresses(home: str, change: Change) -> Iterable[tuple[str, str]]:
 
 def _records(change: Change) -> Iterable[model.CustomerRecord]:
     match change:
-        case MessagePosted() | model.ConversationChanged():
+        case MessagePosted() | model.ConversationChanged() | model.ControlChanged():
             if change.customer is not None:
                 yield change.customer
         case model.CustomerChanged() | model.CustomersMerged():
@@ -350,7 +350,7 @@ def _records(change: Change) -> Iterable[model.CustomerRecord]:
 
 def _named(home: str, change: Change) -> Iterable[tuple[str, str]]:
     match change:
-        case MessagePosted() | model.ConversationChanged():
+        case MessagePosted() | model.ConversationChanged() | model.ControlChanged():
             if change.conversation.customer_id is not msgspec.UNSET:
                 yield (home, change.conversation.customer_id)
         case _:

@@ -7,14 +7,17 @@ from msgspec import UNSET, Struct
 from adapters.model import (
     AnswerPrepared,
     Change,
+    ControlChanged,
     ConversationChanged,
     ConversationRecord,
     CustomerChanged,
     CustomerRecord,
     CustomersMerged,
     DeskActed,
+    MessageFailed,
     MessagePosted,
     Status,
+    ThinEvent,
 )
 from gateway import acts, desk, offers, rule_actions
 from gateway.facts import gather
@@ -79,14 +82,10 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
             scene = _scene(stage, home, change, occasion)
             meanings = mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at)
             _react(stage, scene, meanings, occasion)
-        case CustomerChanged():
-            _customer(stage, home, change, change.customer, occasion)
-        case CustomersMerged():
-            kept = _customer(stage, home, change, change.customer, occasion)
-            gone = stage.customers.get((home, change.gone_id))
-            if gone is not None:
-                stage.people.vendor_merged(kept, gone, Cause(at=stage.now, event_ref=occasion.event_ref))
-                _share(stage, kept, change, occasion)
+        case CustomerChanged() | CustomersMerged():
+            _take_customer(stage, home, change, occasion)
+        case MessageFailed() | ControlChanged() | ThinEvent():
+            pass  # no adapter tells of these so far
         case AnswerPrepared() | DeskActed() | Tick() | BotSilence() if not occasion.live:
             pass  # what we told ourselves is there to act on, and history never acts
         case AnswerPrepared():
@@ -174,6 +173,16 @@ def _customer(
         stage.people.link(customer, Cause(at=stage.now, event_ref=occasion.event_ref))
     _share(stage, customer, change, occasion)
     return customer
+
+
+def _take_customer(
+    stage: Stage, home: str, change: CustomerChanged | CustomersMerged, occasion: Occasion
+) -> None:
+    told = _customer(stage, home, change, change.customer, occasion)
+    gone = stage.customers.get((home, change.gone_id)) if isinstance(change, CustomersMerged) else None
+    if gone is not None:
+        stage.people.vendor_merged(told, gone, Cause(at=stage.now, event_ref=occasion.event_ref))
+        _share(stage, told, change, occasion)
 
 
 def _share(stage: Stage, customer: CustomerState, change: _CustomerTold, occasion: Occasion) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, assert_never
 
+from adapters.attachments import Upload
 from adapters.contract import Adapter, Delivery, Receipt, Webhook, decode
 from adapters.errors import Fatal, Malformed
 from adapters.manifest import Settings
@@ -99,9 +100,11 @@ class Chatwoot(Adapter):
                 assert_never(kind)
         return Page(changes=tuple(changes), cursor=walk.cursor(), last=last, total=total)
 
-    async def push(self, command: Command) -> Pushed:
+    async def push(self, command: Command, uploads: Sequence[Upload] = ()) -> Pushed:
         """Carry a command out."""
-        return await commands.carry_out(self._account, command)
+        if isinstance(command, commands.Known):
+            return await commands.carry_out(self._account, command)
+        return await super().push(command, uploads)
 
     async def find(self, query: Query) -> Found:
         """A message by our mark, else by what it says; a contact by one of their addresses."""
@@ -113,9 +116,9 @@ class Chatwoot(Adapter):
                 path = f"{self._path}/conversations/{query.conversation_id}"
                 return self._conversation(await self.call("GET", path))
             case FindCustomer():
-                return await lookups.find_customer(self.call, f"{self._path}/contacts", query.identity)
+                return await lookups.find_customer(self, f"{self._path}/contacts", query.identity)
             case _:
-                assert_never(query)
+                return await super().find(query)
 
     async def _pull_messages(self, conversation_id: str, cursor: str | None) -> Page:
         path = f"{self._path}/conversations/{conversation_id}/messages"

@@ -11,16 +11,18 @@ from adapters.model import (
     Assign,
     Author,
     ChangeTags,
-    Command,
     Note,
     Pushed,
     Raw,
     Reply,
     SetStatus,
     Status,
+    ThreadCommand,
     UpdateConversation,
     UpdateCustomer,
 )
+from adapters.speech import spoken
+from adapters.times import moment
 from adapters.vendors.chatwoot import mapping
 
 
@@ -31,14 +33,15 @@ class Account(msgspec.Struct, frozen=True):
     path: str
     as_bot: dict[str, str] | None
 
-    def thread(
-        self, command: Reply | Note | Assign | SetStatus | ChangeTags | UpdateConversation, rest: str
-    ) -> str:
+    def thread(self, command: ThreadCommand, rest: str) -> str:
         """A path below the command's conversation."""
         return f"{self.path}/conversations/{command.conversation_id}/{rest}"
 
 
-async def carry_out(account: Account, command: Command) -> Pushed:
+Known = Reply | Note | Assign | SetStatus | ChangeTags | UpdateCustomer | UpdateConversation
+
+
+async def carry_out(account: Account, command: Known) -> Pushed:
     """Carry a command out once."""
     match command:
         case Reply() | Note():
@@ -68,14 +71,14 @@ async def carry_out(account: Account, command: Command) -> Pushed:
 async def _post_message(account: Account, command: Reply | Note) -> Pushed:
     author = command.author if isinstance(command, Reply) else Author.AI
     body = {
-        "content": mapping.spoken(command) if isinstance(command, Reply) else command.text,
+        "content": spoken(command) if isinstance(command, Reply) else command.text,
         "message_type": "outgoing",
         "private": isinstance(command, Note),
         "content_attributes": mapping.mark(command.key, author),
     }
     headers = account.as_bot if author is Author.AI else None
     answer = await account.call("POST", account.thread(command, "messages"), json=body, headers=headers)
-    return Pushed(id=str(answer["id"]), at=mapping.moment(answer.get("created_at")), raw=answer)
+    return Pushed(id=str(answer["id"]), at=moment(answer.get("created_at")), raw=answer)
 
 
 async def _assign(account: Account, command: Assign) -> Pushed:

@@ -2,18 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any
 
-from adapters.errors import Rejected
+from adapters.contract import Adapter
 from adapters.model import (
-    Author,
     CustomerRecord,
     FindMessage,
     Identity,
     IdentityKind,
     MessageRecord,
 )
+from adapters.speech import resembles
 from adapters.vendors.chatwoot import mapping
 
 Call = Callable[..., Awaitable[Any]]
@@ -37,35 +36,20 @@ async def find_message(call: Call, path: str, query: FindMessage) -> MessageReco
         ours = next((message for message in recent if message.token == query.token), None)
         if ours is not None:
             return ours
-        resembling = resembling or next((each for each in recent if _resembles(each, query)), None)
+        resembling = resembling or next((each for each in recent if resembles(each, query)), None)
         if not recent or len(recent) < len(messages):
             break
         params = {"before": messages[0].id}
     return resembling
 
 
-async def find_customer(call: Call, path: str, identity: Identity) -> CustomerRecord | None:
+async def find_customer(vendor: Adapter, path: str, identity: Identity) -> CustomerRecord | None:
     """The contact with exactly this address: Chatwoot's own search finds parts of words, too."""
     if identity.kind is IdentityKind.VENDOR:
-        try:
-            answer = await call("GET", f"{path}/{identity.value}")
-        except Rejected as error:
-            if error.status == HTTPStatus.NOT_FOUND:
-                return None
-            raise
-        return mapping.customer(answer["payload"])
+        answer = await vendor.look(f"{path}/{identity.value}")
+        return mapping.customer(answer["payload"]) if answer else None
     field = _SEARCHED[identity.kind]
-    answer = await call("GET", f"{path}/search", params={"q": identity.value})
+    answer = await vendor.call("GET", f"{path}/search", params={"q": identity.value})
     wanted = identity.value.casefold()
     found = (raw for raw in answer["payload"] if (raw.get(field) or "").casefold() == wanted)
     return next((mapping.customer(raw) for raw in found), None)
-
-
-def _resembles(message: MessageRecord, query: FindMessage) -> bool:
-    """Whether a message that bears no mark may be ours: older releases don't keep the mark."""
-    return (
-        message.token is None
-        and message.author in {Author.AI, Author.AGENT}
-        and message.private == query.private
-        and mapping.says(message, query.text)
-    )

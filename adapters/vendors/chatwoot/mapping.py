@@ -2,7 +2,7 @@
 
 import mimetypes
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,13 +19,12 @@ from adapters.model import (
     MessageRecord,
     Person,
     Raw,
-    Reply,
     Status,
 )
+from adapters.times import EPOCH, moment
 
 MARK = "deskbridge"
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
 _CHANNELS = {
     "Channel::WebWidget": Channel.CHAT,
     "Channel::Email": Channel.EMAIL,
@@ -51,34 +50,6 @@ _BOTS = frozenset({"agent_bot", "AgentBot", "captain_assistant", "Captain::Assis
 def mark(key: str, author: Author) -> Raw:
     """The `content_attributes` that carry our key through Chatwoot and back."""
     return {MARK: {"key": key, "author": author.value}}
-
-
-def spoken(reply: Reply) -> str:
-    """A reply's text; a person's begins with their name, for Chatwoot's tokens speak as one user."""
-    if reply.person is None or not reply.person.name:
-        return reply.text
-    return f"{reply.person.name}: {reply.text}"
-
-
-def says(record: MessageRecord, text: str) -> bool:
-    """Whether a message says `text`, with or without a name before it."""
-    return record.text == text or record.text.endswith(f": {text}")
-
-
-def moment(value: Any) -> datetime | None:
-    """A time as Chatwoot writes it: ISO 8601, or Unix seconds as integer, float or text."""
-    match value:
-        case bool() | None | "":
-            return None
-        case int() | float():
-            return _EPOCH + timedelta(seconds=value)
-        case str() if value.replace(".", "", 1).isdecimal():
-            return _EPOCH + timedelta(seconds=float(value))
-        case str():
-            parsed = datetime.fromisoformat(value)
-            return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-        case _:
-            raise TypeError(f"{value!r} is no time")
 
 
 def message(raw: Raw) -> MessageRecord:
@@ -268,4 +239,4 @@ def _attachment(raw: Raw) -> Attachment:
 
 def seen_at(raw: Raw) -> datetime:
     """When something listed was last active; the epoch if never."""
-    return moment(raw.get("last_activity_at") or raw.get("created_at")) or _EPOCH
+    return moment(raw.get("last_activity_at") or raw.get("created_at")) or EPOCH

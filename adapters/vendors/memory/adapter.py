@@ -1,12 +1,13 @@
 """The adapter of the reference helpdesk."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, assert_never
+from typing import Any, ClassVar
 
 from msgspec import UNSET
 
+from adapters.attachments import Upload
 from adapters.contract import Adapter, Delivery, Receipt, Webhook, decode
-from adapters.errors import Malformed, Rejected, Unsupported
+from adapters.errors import Malformed, Unsupported
 from adapters.manifest import Settings
 from adapters.model import (
     Assign,
@@ -91,7 +92,7 @@ class Memory(Adapter):
         changes = tuple(_pulled(kind, raw) for raw in page["items"])
         return Page(changes=changes, cursor=page["cursor"], last=page["last"], total=page["total"])
 
-    async def push(self, command: Command) -> Pushed:
+    async def push(self, command: Command, uploads: Sequence[Upload] = ()) -> Pushed:
         """Carry a command out."""
         match command:
             case Reply() | Note():
@@ -110,19 +111,10 @@ class Memory(Adapter):
                 path = f"/api/conversations/{command.conversation_id}/tags"
                 tags = {"add": command.add, "remove": command.remove}
                 return _pushed(await self.call("POST", path, json=tags))
-            case UpdateCustomer():
-                name = {} if command.name is UNSET else {"name": command.name}
-                changed = {"attributes": command.attributes, **name}
-                known = {} if command.revision is UNSET else {"If-Match": f'"{command.revision}"'}
-                path = f"/api/customers/{command.customer_id}"
-                raw = await self.call("PATCH", path, json=changed, headers=known)
-                return Pushed(id=raw["id"], customer=mapping.customer(raw), raw=raw)
-            case UpdateConversation():
-                path = f"/api/conversations/{command.conversation_id}"
-                raw = await self.call("PATCH", path, json=mapping.patch(command))
-                return Pushed(id=raw["id"], conversation=mapping.conversation(raw), raw=raw)
+            case UpdateCustomer() | UpdateConversation():
+                return await self._update(command)
             case _:
-                assert_never(command)
+                return await super().push(command, uploads)
 
     async def find(self, query: Query) -> Found:
         """A message by our token, a customer by one of their addresses."""
@@ -135,18 +127,25 @@ class Memory(Adapter):
                 raw = await self.call("GET", f"/api/conversations/{query.conversation_id}")
                 return mapping.conversation(raw)
             case FindCustomer(identity=Identity(kind=IdentityKind.VENDOR, value=customer)):
-                try:
-                    return mapping.customer(await self.call("GET", f"/api/customers/{customer}"))
-                except Rejected as error:
-                    if error.status == 404:  # noqa: PLR2004 - HTTP's own
-                        return None
-                    raise
+                raw = await self.look(f"/api/customers/{customer}")
+                return mapping.customer(raw) if raw else None
             case FindCustomer(identity=identity):
                 wanted = {_SEARCHED_BY[identity.kind]: identity.value}
                 page = await self.call("GET", "/api/customers", params=wanted)
                 return mapping.customer(page["items"][0]) if page["items"] else None
             case _:
-                assert_never(query)
+                return await super().find(query)
+
+    async def _update(self, command: UpdateCustomer | UpdateConversation) -> Pushed:
+        if isinstance(command, UpdateConversation):
+            path = f"/api/conversations/{command.conversation_id}"
+            raw = await self.call("PATCH", path, json=mapping.patch(command))
+            return Pushed(id=raw["id"], conversation=mapping.conversation(raw), raw=raw)
+        name = {} if command.name is UNSET else {"name": command.name}
+        changed = {"attributes": command.attributes, **name}
+        known = {} if command.revision is UNSET else {"If-Match": f'"{command.revision}"'}
+        raw = await self.call("PATCH", f"/api/customers/{command.customer_id}", json=changed, headers=known)
+        return Pushed(id=raw["id"], customer=mapping.customer(raw), raw=raw)
 
     async def _patch(self, path: str, fields: dict[str, Any]) -> Pushed:
         return _pushed(await self.call("PATCH", path, json=fields))

@@ -1,0 +1,47 @@
+"""Signing the requests that we send, where a vendor wants that, by the same declarations as its webhooks."""
+
+from collections.abc import Callable, Generator
+from datetime import UTC, datetime
+
+import httpx
+
+from adapters.signatures import Signature, Values, sign
+from adapters.webhook import Webhook
+
+
+class Signed(httpx.Auth):
+    """For `endpoint`: `{"auth": Signed(SIGNATURE, secret, values=settings)}`.
+
+    A body that is streamed is read whole first, for it is signed.
+    """
+
+    requires_request_body = True
+
+    def __init__(
+        self,
+        signature: Signature,
+        secret: str,
+        *,
+        values: Values | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._signature = signature
+        self._secret = secret
+        self._values = values
+        self._clock = clock
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Put timestamp and signature where they belong."""
+        bare = Webhook(
+            method=request.method,
+            url=str(request.url),
+            query=dict(request.url.params),
+            headers=dict(request.headers),
+            body=request.content,
+        )
+        signed = sign(self._signature, bare, self._secret, at=self._clock(), values=self._values)
+        added = {name: value for name, value in signed.query.items() if bare.query.get(name) != value}
+        request.headers.update(signed.headers)
+        if added:
+            request.url = request.url.copy_merge_params(added)
+        yield request

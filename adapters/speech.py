@@ -1,0 +1,25 @@
+"""What our messages look like at a vendor, and whether one found there may be ours."""
+
+from adapters.model import Author, FindMessage, MessageRecord, Reply
+
+
+def spoken(reply: Reply) -> str:
+    """A reply's text; a person's begins with their name, for a vendor whose credentials speak as one user."""
+    if reply.person is None or not reply.person.name:
+        return reply.text
+    return f"{reply.person.name}: {reply.text}"
+
+
+def says(record: MessageRecord, text: str) -> bool:
+    """Whether a message says `text`, with or without a name before it."""
+    return record.text == text or record.text.endswith(f": {text}")
+
+
+def resembles(message: MessageRecord, query: FindMessage) -> bool:
+    """Whether a message that bears no token may be the one we look for; compare its time yourself."""
+    return (
+        message.token is None
+        and message.author in {Author.AI, Author.AGENT}
+        and message.private == query.private
+        and says(message, query.text)
+    )
