@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 _CUSTOMER_FIELD = re.compile(r"name|attributes\..+")
+_CONVERSATION_FIELD = re.compile(r"status|tags|subject|attributes\..+")
 STATUSES = ("pending", "open", "snoozed", "resolved")
 """What a conversation's status can be set to."""
 
@@ -59,7 +60,7 @@ class SharedFields(BaseModel):
     customer: dict[str, FieldSettings] = Field(default_factory=dict)
     """Fields of customers: `name`, or `attributes.` and the attribute's name."""
     conversation: dict[str, FieldSettings] = Field(default_factory=dict)
-    """Fields of linked conversations: `status` and `tags`."""
+    """Fields of linked conversations: `status`, `tags`, `subject`, or `attributes.` and a name."""
 
     @field_validator("customer")
     @classmethod
@@ -75,16 +76,17 @@ class SharedFields(BaseModel):
     @classmethod
     def _can_be_written(cls, fields: dict[str, FieldSettings]) -> dict[str, FieldSettings]:
         for name, chosen in fields.items():
-            if name not in {"status", "tags"}:
+            if not _CONVERSATION_FIELD.fullmatch(name):
                 raise ValueError(
-                    f"a conversation has no field {name!r} that can be written: use status or tags"
+                    f"a conversation has no field {name!r} that can be written: use status, tags, subject"
+                    " or attributes.NAME"
                 )
             if name == "status" and (wrong := set(chosen.order) - set(STATUSES)):
                 raise ValueError(
                     f"status: no conversation can be {', '.join(sorted(wrong))}: order {', '.join(STATUSES)}"
                 )
-            if name == "status" and chosen.merge in {"union", "append"}:
-                raise ValueError(f"status is one word: {chosen.merge} is for lists; use another merge")
+            if name in {"status", "subject"} and chosen.merge in {"union", "append"}:
+                raise ValueError(f"{name} is one text: {chosen.merge} is for lists; use another merge")
             if name == "tags" and chosen.merge in {"lattice", "append"}:
                 raise ValueError(f"tags are a set: {chosen.merge} isn't for them; use merge: union")
         return fields

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from adapters import registry
 from adapters.contract import Adapter
-from adapters.errors import Rejected, Retryable
+from adapters.errors import Outdated, Rejected, Retryable
 from adapters.manifest import Capability
 from adapters.model import (
     ChangeTags,
@@ -20,6 +21,7 @@ from adapters.model import (
     Origin,
     SetStatus,
     Status,
+    UpdateConversation,
 )
 from config.clock import Clock
 from config.settings import Settings
@@ -27,7 +29,7 @@ from gateway.scene import Stage
 from sync import cases, fields
 from sync.cases import CaseRecord
 from sync.delivery import Outcome, Verdict
-from sync.fields import FieldRules, News
+from sync.fields import ATTRIBUTE, FieldRules, News
 from sync.priority import Priority
 from sync.store import cases as store
 from sync.store import threads
@@ -37,15 +39,24 @@ from sync.store.inbox import Event
 from sync.store.outbox import Claimed
 from sync.thread import Refs
 
-_NEEDED = {"status": Capability.SET_STATUS, "tags": Capability.CHANGE_TAGS}
+_NEEDED = {
+    "status": Capability.SET_STATUS,
+    "tags": Capability.CHANGE_TAGS,
+    "subject": Capability.SET_SUBJECT,
+}
+ROUNDS = 3
+"""How often a conversation is read again within one attempt, when others keep changing it meanwhile."""
 
 
 def rules_of(settings: Settings) -> FieldRules:
-    """The configured rules; connections that can't do what they ask for are only listened to."""
-    needed = {_NEEDED[name] for name in settings.fields.conversation} | {Capability.FIND_CONVERSATION}
+    """The configured rules; a field is written where the adapter can, after reading."""
     manifests = {name: registry.get(chosen.adapter).manifest for name, chosen in settings.connections.items()}
-    writable = {name for name, manifest in manifests.items() if all(map(manifest.can, needed))}
-    return fields.conversation_rules(settings.fields, writable=frozenset(writable))
+
+    def writable(field: str) -> frozenset[str]:
+        needed = (Capability.FIND_CONVERSATION, _NEEDED.get(field, Capability.UPDATE_CONVERSATION))
+        return frozenset(name for name, manifest in manifests.items() if all(map(manifest.can, needed)))
+
+    return fields.field_rules(settings.fields.conversation, writable)
 
 
 async def share(
@@ -125,8 +136,9 @@ async def save_shared(
 class CaseWriter:
     """Brings a linked conversation up to date, with what is current at that moment.
 
-    No helpdesk writes a conversation's fields conditionally: it is read first, so that somebody else's edit
-    is merged and not lost, and again afterwards, so that what is told late of before is known to be late.
+    It is read first, so that somebody else's edit is merged and not lost, and again afterwards, so that what
+    is told late of before is known to be late. Where the vendor offers it, the write is refused if the
+    conversation has changed since it was read.
     """
 
     def __init__(
@@ -145,31 +157,42 @@ class CaseWriter:
             raise Retryable(str(error)) from error
 
     async def _write(self, claimed: Claimed, adapter: Adapter) -> Verdict:
-        before = await _read(adapter, claimed)
-        wanted = await self._begin(claimed, before)
-        if not wanted:
-            return Verdict(state="done", outcome=Outcome.NEEDLESS)
-        for command in _commands(claimed, before, wanted):
-            await adapter.push(command)
-        after = await _read(adapter, claimed)
-        if left := await self._confirm(claimed, wanted, before, after):
-            what = f"{claimed.connection} took the write but left {', '.join(left)} as it was"
-            if UNSET not in {before.updated_at, after.updated_at} and after.updated_at == before.updated_at:
-                raise Rejected(what)
-            raise Retryable(f"{what}, or somebody has put it back at once")
-        return Verdict(state="done", outcome=Outcome.DELIVERED)
+        refused: dict[str, Any] = {}
+        for number in range(ROUNDS):
+            before = await _read(adapter, claimed)
+            wanted = await self._begin(claimed, before, refused)
+            if not wanted:
+                return Verdict(state="done", outcome=Outcome.NEEDLESS)
+            key = f"{claimed.key}-{claimed.attempts}.{number}"
+            try:
+                after = await _push(adapter, key, before, wanted)
+            except Outdated:
+                refused = wanted
+                continue
+            after = after or await _read(adapter, claimed)
+            if left := await self._confirm(claimed, wanted, before, after):
+                raise _left_alone(claimed, left, before, after)
+            return Verdict(state="done", outcome=Outcome.DELIVERED)
+        raise Retryable(f"conversation {claimed.body['conversation_id']} keeps being changed meanwhile")
 
-    async def _begin(self, claimed: Claimed, found: ConversationRecord) -> dict[str, Any]:
-        """What to write, noted down as sent: in the case, and in the ledger for the lane to know its echo."""
+    async def _begin(
+        self, claimed: Claimed, found: ConversationRecord, refused: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What to write, noted down as sent: in the case, and in the ledger for the lane to know its echo.
+
+        What was just `refused` wasn't; but after an attempt of unknown outcome we can't be sure of any.
+        """
         async with self._engine.begin() as connection:
             case = await _hold_one(connection, claimed)
             if case is None:
                 return {}
+            if not claimed.outcome_unknown:
+                fields.withdraw(case, refused)
             self._hear(case, found, await threads.next_refs(connection))
             wanted = fields.begin(case, self._rules)
             await self._save(connection, case, without=case)
-            if "status" in wanted:
-                await store.note_status(connection, claimed.ref, wanted["status"])
+            if "status" in wanted or "status" in refused:
+                await store.note_status(connection, claimed.ref, wanted.get("status"))
             return wanted
 
     async def _confirm(
@@ -180,13 +203,14 @@ class CaseWriter:
         after: ConversationRecord,
     ) -> list[str]:
         """Note what has been written; returns the fields that the vendor left as they were."""
-        left = [name for name, value in written.items() if _left(name, value, before, after)]
         async with self._engine.begin() as connection:
             case = await _hold_one(connection, claimed)
             if case is None:
                 return []
+            shown = cases.shown(case, before), cases.shown(case, after)
+            left = fields.ignored(*shown, written, self._rules)
             done = {name: value for name, value in written.items() if name not in left}
-            fields.confirm(case, done, revision=None, now=self._clock())
+            fields.confirm(case, done, now=self._clock(), overtaken=cases.is_late(case, after))
             self._hear(case, after, await threads.next_refs(connection))
             await self._save(connection, case, without=case if left else None)
         return left
@@ -218,32 +242,59 @@ async def _read(adapter: Adapter, claimed: Claimed) -> ConversationRecord:
     return found
 
 
-def _tags(record: ConversationRecord) -> list[str]:
-    return [] if record.tags is UNSET else sorted(set(record.tags))
+async def _push(
+    adapter: Adapter, key: str, before: ConversationRecord, wanted: Mapping[str, Any]
+) -> ConversationRecord | None:
+    """Make of the conversation as it is the one that is wanted; how it is then, where the vendor shows it.
+
+    Raises the adapter's errors, above all Outdated.
+    """
+    whole = _whole_change(key, before, wanted)
+    if adapter.manifest.can(Capability.CONDITIONAL_CONVERSATION) and before.updated_at is not UNSET:
+        return (await adapter.push(whole)).conversation
+    for command in _parts(whole, before):
+        await adapter.push(command)
+    return None
 
 
-def _left(name: str, value: Any, before: ConversationRecord, after: ConversationRecord) -> bool:
-    """Whether the vendor, read again, still holds what it held."""
-    if name == "tags":
-        return _tags(after) == _tags(before) != sorted(value or [])
-    return bool(after.status == before.status != value)
+def _whole_change(key: str, before: ConversationRecord, wanted: Mapping[str, Any]) -> UpdateConversation:
+    attributes = {
+        name.removeprefix(ATTRIBUTE): value for name, value in wanted.items() if name.startswith(ATTRIBUTE)
+    }
+    return UpdateConversation(
+        key=key,
+        conversation_id=before.id,
+        subject=(wanted["subject"] or "") if "subject" in wanted else UNSET,
+        attributes=attributes,
+        status=Status(wanted["status"]) if "status" in wanted else UNSET,
+        tags=tuple(wanted["tags"] or ()) if "tags" in wanted else UNSET,
+        updated_at=before.updated_at,
+    )
 
 
-def _commands(
-    claimed: Claimed, before: ConversationRecord, wanted: Mapping[str, Any]
-) -> Iterable[SetStatus | ChangeTags]:
-    """What makes of the conversation as it is the one that is wanted."""
-    key = f"{claimed.key}-{claimed.attempts}"
-    if "status" in wanted:
-        yield SetStatus(key=f"{key}-status", conversation_id=before.id, status=Status(wanted["status"]))
-    if "tags" in wanted:
-        held, meant = set(_tags(before)), set(wanted["tags"] or [])
-        yield ChangeTags(
-            key=f"{key}-tags",
-            conversation_id=before.id,
-            add=tuple(sorted(meant - held)),
-            remove=tuple(sorted(held - meant)),
-        )
+def _parts(
+    whole: UpdateConversation, before: ConversationRecord
+) -> Iterable[UpdateConversation | ChangeTags | SetStatus]:
+    """The same change as commands that every vendor has; the status last, for some close what is resolved."""
+    place = whole.conversation_id
+    if whole.attributes or whole.subject is not UNSET:
+        fields_alone = {"status": UNSET, "tags": UNSET, "updated_at": UNSET}
+        yield msgspec.structs.replace(whole, **fields_alone)
+    if whole.tags is not UNSET:
+        held, meant = set(() if before.tags is UNSET else before.tags), set(whole.tags)
+        add, remove = tuple(sorted(meant - held)), tuple(sorted(held - meant))
+        yield ChangeTags(key=f"{whole.key}-tags", conversation_id=place, add=add, remove=remove)
+    if whole.status is not UNSET:
+        yield SetStatus(key=f"{whole.key}-status", conversation_id=place, status=whole.status)
+
+
+def _left_alone(
+    claimed: Claimed, left: Sequence[str], before: ConversationRecord, after: ConversationRecord
+) -> Rejected | Retryable:
+    what = f"{claimed.connection} took the write but left {', '.join(left)} as it was"
+    if UNSET not in {before.updated_at, after.updated_at} and after.updated_at == before.updated_at:
+        return Rejected(what)
+    return Retryable(f"{what}, or somebody has put it back at once")
 
 
 async def catch_up(

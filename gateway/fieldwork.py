@@ -22,7 +22,7 @@ from sync import fields
 from sync.copies import SharedRecord
 from sync.delivery import Outcome, Verdict
 from sync.fields import ATTRIBUTE, FieldRules
-from sync.mirror import apply_customer
+from sync.mirror import apply_customer, is_late, shown
 from sync.people import People
 from sync.priority import Priority
 from sync.store import conflicts, customers, field_updates, threads
@@ -42,7 +42,7 @@ def rules_of(settings: Settings) -> FieldRules:
         for name, chosen in settings.connections.items()
         if registry.get(chosen.adapter).manifest.can(Capability.UPDATE_CUSTOMER)
     }
-    return fields.field_rules(settings.fields, writable=frozenset(writable))
+    return fields.field_rules(settings.fields.customer, lambda _: frozenset(writable))
 
 
 def updates(stage: Stage) -> list[FieldUpdate]:
@@ -108,9 +108,10 @@ class FieldWriter:
         ref, record_id = claimed.customer_ref, str(claimed.body["customer_id"])
         conditional = adapter.manifest.can(Capability.CONDITIONAL_UPDATE)
         look = claimed.outcome_unknown or not conditional
+        refused: dict[str, Any] = {}
         for _ in range(ROUNDS):
             record = await _read(adapter, record_id) if look else None
-            wanted, revision = await self._begin(ref, record)
+            wanted, revision = await self._begin(ref, record, refused)
             if not wanted:
                 return Verdict(state="done", outcome=Outcome.NEEDLESS)
             if conditional and revision is None and record is None:
@@ -120,19 +121,22 @@ class FieldWriter:
             try:
                 pushed = await adapter.push(_command(claimed.key, record_id, wanted, known))
             except Outdated:
-                look = True
+                look, refused = True, {} if claimed.outcome_unknown else wanted
                 continue
             if left := await self._confirm(ref, wanted, pushed):
                 raise Rejected(f"{claimed.connection} took the write but left {', '.join(left)} as it was")
             return Verdict(state="done", outcome=Outcome.DELIVERED)
         raise Retryable(f"customer {record_id} keeps being changed meanwhile")
 
-    async def _begin(self, ref: int, record: CustomerRecord | None) -> tuple[dict[str, Any], int | None]:
-        """What to write, noted down as sent, and the revision that it goes by."""
+    async def _begin(
+        self, ref: int, record: CustomerRecord | None, refused: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], int | None]:
+        """What to write, noted down as sent, and the revision that it goes by; the `refused` wasn't."""
         async with self._engine.begin() as connection:
             customer = await customers.hold(connection, ref)
             if customer is None:
                 return {}, None
+            fields.withdraw(customer, refused)
             self._hear(customer, record, await threads.next_refs(connection))
             wanted = fields.begin(customer, self._rules)
             await self._save(connection, customer, without=customer)
@@ -145,10 +149,12 @@ class FieldWriter:
             if customer is None:
                 return []
             record = pushed.customer
-            revision = None if record is None or record.revision is UNSET else record.revision
-            left = [] if record is None else fields.ignored(customer, written, record, self._rules)
+            left: list[str] = []
+            if record is not None:
+                left = fields.ignored(customer, shown(customer, record), written, self._rules)
             done = {name: value for name, value in written.items() if name not in left}
-            fields.confirm(customer, done, revision=revision, now=self._clock())
+            overtaken = record is not None and is_late(customer, record)
+            fields.confirm(customer, done, now=self._clock(), overtaken=overtaken)
             self._hear(customer, record, await threads.next_refs(connection))
             await self._save(connection, customer, without=customer if left else None)
             return left

@@ -18,7 +18,11 @@ class ConversationLink(SQLModel, table=True):
     )
     main_ref: int = Field(sa_type=BigInteger, index=True)
     status: str = Field(sa_type=Text)
+    subject: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": ""})
     tags: list[str] = Field(sa_type=ARRAY(Text))
+    attributes: dict[str, Any] = Field(
+        default_factory=dict, sa_type=JSONB, sa_column_kwargs={"server_default": "{}"}
+    )
     vendor_updated_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True), nullable=True)
     shared: dict[str, Any] = Field(sa_type=JSONB)
     """Of each shared field, what was last agreed, sent and disputed."""

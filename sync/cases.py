@@ -31,6 +31,7 @@ class CaseRecord(Struct, kw_only=True, eq=False):
     connection: str
     id: str
     status: str = ""
+    subject: str = ""
     tags: list[str] = field(default_factory=list)
     attributes: dict[str, Any] = field(default_factory=dict)
     vendor_updated_at: datetime | None = None
@@ -54,22 +55,39 @@ class CaseRecord(Struct, kw_only=True, eq=False):
 
 def says_anything(record: ConversationRecord) -> bool:
     """Whether a vendor's word mentions a field that may be shared."""
-    return record.status is not UNSET or record.tags is not UNSET
+    told = (record.status, record.tags, record.subject, record.attributes)
+    return any(value is not UNSET for value in told)
+
+
+def is_late(case: CaseRecord, record: ConversationRecord) -> bool:
+    """Whether we know something newer."""
+    known = case.vendor_updated_at
+    return record.updated_at is not UNSET and known is not None and record.updated_at < known
 
 
 def apply(case: CaseRecord, record: ConversationRecord) -> bool:
     """Take in what the vendor says, unless we know something newer; whether that was so."""
-    known, stamp = case.vendor_updated_at, record.updated_at
-    if stamp is not UNSET:
-        if known is not None and stamp < known:
-            return False
-        case.dirty = case.dirty or stamp != known
-        case.vendor_updated_at = stamp
+    if is_late(case, record):
+        return False
+    if record.updated_at is not UNSET:
+        case.dirty = case.dirty or record.updated_at != case.vendor_updated_at
+        case.vendor_updated_at = record.updated_at
     if record.status not in {UNSET, Status.UNKNOWN, case.status}:
         case.status, case.dirty = str(record.status), True
     if record.tags is not UNSET and (tags := sorted(set(record.tags))) != case.tags:
         case.tags, case.dirty = tags, True
+    if record.subject not in {UNSET, case.subject}:
+        case.subject, case.dirty = record.subject, True
+    if record.attributes is not UNSET and record.attributes != case.attributes:
+        case.attributes, case.dirty = record.attributes, True
     return True
+
+
+def shown(case: CaseRecord, record: ConversationRecord) -> CaseRecord:
+    """The same case as a vendor's answer shows it, to compare."""
+    bare = CaseRecord(ref=case.ref, main_ref=case.main_ref, connection=case.connection, id=case.id)
+    apply(bare, record)
+    return bare
 
 
 def link(one: CaseRecord, other: CaseRecord) -> None:

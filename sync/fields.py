@@ -12,8 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
-from adapters.model import CustomerRecord
-from config.fields import FieldSettings, SharedFields
+from config.fields import FieldSettings
 from sync.copies import Closed, Copy, Dispute, Moved, Opened, SharedRecord
 from sync.merge import (
     Conflict,
@@ -27,7 +26,6 @@ from sync.merge import (
     decide,
     same,
 )
-from sync.thread import CustomerState
 
 ATTRIBUTE = "attributes."
 LATE = timedelta(minutes=1)
@@ -36,27 +34,26 @@ NOBODYS = Version(None, None)
 
 
 class FieldRules(Struct, frozen=True):
-    """The rules of all shared fields, and the connections that can be written to."""
+    """The rules of all shared fields, and the connections at which each can be written."""
 
     listed: Mapping[str, Rule]
-    writable: frozenset[str]
+    writable: Mapping[str, frozenset[str]]
 
     def written_to(self, connection: str) -> Iterator[str]:
         """The fields that are written to this connection."""
         for name, rule in self.listed.items():
             owned = rule.direction is Direction.OUT and rule.owner == connection
-            if rule.direction is not Direction.IN and not owned and takes_part(rule, connection):
+            if rule.direction is Direction.IN or owned or connection not in self.writable[name]:
+                continue
+            if takes_part(rule, connection):
                 yield name
 
 
-def field_rules(settings: SharedFields, *, writable: frozenset[str]) -> FieldRules:
-    """The rules that the configuration means; `writable` connections can update a customer."""
-    return FieldRules({name: _rule(chosen) for name, chosen in settings.customer.items()}, writable)
-
-
-def conversation_rules(settings: SharedFields, *, writable: frozenset[str]) -> FieldRules:
-    """The rules for linked conversations; `writable` connections can do what a change of them asks for."""
-    return FieldRules({name: _rule(chosen) for name, chosen in settings.conversation.items()}, writable)
+def field_rules(listed: Mapping[str, FieldSettings], writable: Callable[[str], frozenset[str]]) -> FieldRules:
+    """The rules that the configuration means; `writable` says where a field can be written."""
+    return FieldRules(
+        {name: _rule(chosen) for name, chosen in listed.items()}, {name: writable(name) for name in listed}
+    )
 
 
 def _rule(chosen: FieldSettings) -> Rule:
@@ -258,8 +255,6 @@ def to_write(customer: SharedRecord, rules: FieldRules) -> dict[str, Any]:
     """The fields that this record should hold and isn't known to, with their values."""
     connection, _ = customer.vendor_address
     wanted: dict[str, Any] = {}
-    if connection not in rules.writable:
-        return wanted
     for name in rules.written_to(connection):
         copy, version = _copy(customer, name), golden(customer, name)
         if copy.restore is not None:
@@ -287,28 +282,31 @@ def begin(customer: SharedRecord, rules: FieldRules) -> dict[str, Any]:
     return wanted
 
 
+def withdraw(customer: SharedRecord, written: Mapping[str, Any]) -> None:
+    """The vendor refused what we began to write: who comes to hold one of these values has chosen it."""
+    for name, value in written.items():
+        copy = customer.shared.get(name)
+        if copy is not None:
+            copy.sent = [sent for sent in copy.sent if not same(sent, value)]
+            customer.dirty = True
+
+
 def ignored(
-    customer: CustomerState, written: Mapping[str, Any], record: CustomerRecord, rules: FieldRules
+    before: SharedRecord, after: SharedRecord, written: Mapping[str, Any], rules: FieldRules
 ) -> list[str]:
-    """The fields that the vendor, as its answer shows, left as they were although it took our write."""
-    after = msgspec.structs.replace(customer, attributes=dict(customer.attributes))
-    if record.name is not UNSET:
-        after.name = record.name
-    if record.attributes is not UNSET:
-        after.attributes = record.attributes
+    """The fields that the vendor, as it shows `after`, left as they were although it took our write."""
     return [
         name
         for name, value in written.items()
         if not same(value_of(after, name, rules.listed[name]), value)
-        and same(value_of(after, name, rules.listed[name]), value_of(customer, name, rules.listed[name]))
+        and same(value_of(after, name, rules.listed[name]), value_of(before, name, rules.listed[name]))
     ]
 
 
 def confirm(
-    customer: SharedRecord, written: Mapping[str, Any], *, revision: int | None, now: datetime
+    customer: SharedRecord, written: Mapping[str, Any], *, now: datetime, overtaken: bool = False
 ) -> None:
-    """The write has worked: this is what they hold, unless we have heard of a newer `revision` since."""
-    overtaken = revision is not None and customer.revision is not None and revision < customer.revision
+    """The write has worked: this is what they hold, unless we have heard of something newer since."""
     for name, value in written.items():
         copy = customer.shared.setdefault(name, _copy(customer, name))
         copy.sent, copy.restore = [], None

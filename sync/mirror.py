@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+import msgspec
 from msgspec import UNSET, Struct
 
 from adapters.model import (
@@ -223,7 +224,7 @@ def apply_customer(
     customer: CustomerState, record: CustomerRecord, *, connection: str, rules: LinkRules
 ) -> None:
     """Bring a customer up to what the vendor says, unless we know something newer."""
-    if _is_late(customer, record):
+    if is_late(customer, record):
         return
     stamp = record.updated_at if record.updated_at is not UNSET else None
     for name in ("name", "attributes", "language", "revision"):
@@ -237,12 +238,19 @@ def apply_customer(
     _apply_addresses(customer, identity.addresses(record, connection, rules))
 
 
-def _is_late(customer: CustomerState, record: CustomerRecord) -> bool:
+def is_late(customer: CustomerState, record: CustomerRecord) -> bool:
     """Whether we know a newer version: by its number, where the vendor counts, else by its time."""
     if record.revision not in {UNSET, customer.revision} and customer.revision is not None:
         return record.revision < customer.revision
     known = customer.vendor_updated_at
     return record.updated_at is not UNSET and known is not None and record.updated_at < known
+
+
+def shown(customer: CustomerState, record: CustomerRecord) -> CustomerState:
+    """The same customer as a vendor's answer shows them, to compare."""
+    said = {name: getattr(record, name) for name in ("name", "attributes")}
+    told = {name: value for name, value in said.items() if value is not UNSET}
+    return msgspec.structs.replace(customer, **told)
 
 
 def _apply_addresses(customer: CustomerState, named: Mapping[Address, Mark]) -> None:

@@ -16,8 +16,6 @@ from sqlmodel import col
 
 from sync.case_tables import ConversationLink
 from sync.cases import CaseRecord
-from sync.copies import Copy
-from sync.merge import Version
 from sync.store import conflicts
 from sync.store.customers import PeopleMovedError
 
@@ -32,8 +30,8 @@ ORDER BY conversation_ref FOR UPDATE
 """).bindparams(_MAINS)
 # Apart from the locking: only a statement that begins with the locks held sees what others have just written.
 _READ = text("""
-SELECT l.*, v.connection, v.id, v.status AS mirrored_status, v.tags AS mirrored_tags,
-    v.vendor_updated_at AS mirrored_at
+SELECT l.*, v.connection, v.id, jsonb_build_object('status', v.status, 'subject', v.subject, 'tags', v.tags,
+    'attributes', v.attributes, 'vendor_updated_at', v.vendor_updated_at) AS mirrored
 FROM conversation_link l JOIN conversation v ON v.ref = l.conversation_ref
 WHERE l.main_ref = ANY(:mains) ORDER BY l.conversation_ref <> l.main_ref, l.conversation_ref
 """).bindparams(_MAINS)
@@ -59,36 +57,36 @@ async def hold(connection: AsyncConnection, refs: Iterable[int]) -> dict[int, Ca
 
 def _record(row: Any) -> CaseRecord:
     """Of one that was never heard, the mirror knows best."""
-    fresh = not row.shared
-    said = (row.mirrored_status, row.mirrored_tags, row.mirrored_at)
-    status, tags, at = said if fresh else (row.status, row.tags, row.vendor_updated_at)
-    return CaseRecord(
-        ref=row.conversation_ref,
-        main_ref=row.main_ref,
-        connection=row.connection,
-        id=row.id,
-        status="" if status == "unknown" else status,
-        tags=sorted(set(tags)),
-        vendor_updated_at=at,
-        shared=msgspec.convert(row.shared, dict[str, Copy]),
-        golden=msgspec.convert(row.golden, dict[str, Version]),
+    said = {name: getattr(row, name) for name in _SAID} if row.shared else row.mirrored
+    case = msgspec.convert(
+        {
+            **said,
+            "ref": row.conversation_ref,
+            "main_ref": row.main_ref,
+            "connection": row.connection,
+            "id": row.id,
+            "shared": row.shared,
+            "golden": row.golden,
+        },
+        CaseRecord,
     )
+    case.status = "" if case.status == "unknown" else case.status
+    case.tags = sorted(set(case.tags))
+    return case
 
 
+_SAID = ("status", "subject", "tags", "attributes", "vendor_updated_at")
 _LINKS = upsert(ConversationLink)
 _NEW = _LINKS.on_conflict_do_nothing()
 _SAVE = _LINKS.on_conflict_do_update(
     index_elements=["conversation_ref"],
-    set_={
-        name: _LINKS.excluded[name]
-        for name in ("main_ref", "status", "tags", "vendor_updated_at", "shared", "golden")
-    },
+    set_={name: _LINKS.excluded[name] for name in ("main_ref", *_SAID, "shared", "golden")},
 )
 
 
 async def add(connection: AsyncConnection, refs: Iterable[int]) -> None:
     """Make a case of one of each conversation that has none; in order, so that nobody waits in a ring."""
-    bare: dict[str, Any] = {"status": "", "tags": [], "vendor_updated_at": None, "shared": {}, "golden": {}}
+    bare = {"status": "", "tags": [], "shared": {}, "golden": {}}
     rows = [{"conversation_ref": ref, "main_ref": ref, **bare} for ref in sorted(set(refs))]
     await connection.execute(_NEW, rows)
 
@@ -105,9 +103,7 @@ def _row(case: CaseRecord) -> dict[str, Any]:
     return {
         "conversation_ref": case.ref,
         "main_ref": case.main_ref,
-        "status": case.status,
-        "tags": case.tags,
-        "vendor_updated_at": case.vendor_updated_at,
+        **{name: getattr(case, name) for name in _SAID},
         "shared": msgspec.to_builtins(case.shared),
         "golden": msgspec.to_builtins(case.golden),
     }
@@ -120,12 +116,13 @@ async def remove(connection: AsyncConnection, records: Iterable[CaseRecord]) -> 
 
 
 _NOTE_STATUS = text("""
-UPDATE command SET body = body || jsonb_build_object('status', CAST(:status AS text)) WHERE ref = :ref
+UPDATE command SET body = jsonb_strip_nulls(body || jsonb_build_object('status', CAST(:status AS text)))
+WHERE ref = :ref
 """)
 
 
-async def note_status(connection: AsyncConnection, command_ref: int, status: str) -> None:
-    """Note in the ledger which status this command is about to set: told back, it is ours."""
+async def note_status(connection: AsyncConnection, command_ref: int, status: str | None) -> None:
+    """Note in the ledger which status this command is about to set, if any: told back, it is ours."""
     await connection.execute(_NOTE_STATUS, {"ref": command_ref, "status": status})
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import event
+from support.bridge import eventually
 from support.desk import MEI
 from support.mirrored import SIDES, Mirrored, mirroring
 from typer.testing import CliRunner
@@ -36,6 +37,7 @@ async def allowed(mirrored: Mirrored) -> httpx.AsyncClient:
     return mirrored.http
 
 
+@pytest.mark.usefixtures("writing")
 async def test_linked_through_the_api_both_sides_are_merged_and_kept_equal(mirrored: Mirrored) -> None:
     """What they have when they are linked unites, what is edited later reaches the other side once."""
     crm, shop = await mirrored.two_conversations()
@@ -66,6 +68,58 @@ async def test_tags_of_both_sides_unite(mirrored: Mirrored) -> None:
     assert mirrored.says("tags") == [["b", "c"], ["b", "c"]]
 
 
+@pytest.mark.usefixtures("writing")
+async def test_subject_and_custom_attributes_are_kept_equal(mirrored: Mirrored) -> None:
+    """Each by its rule; attributes that aren't shared stay where they are; taken away is taken away."""
+    crm, shop = await mirrored.two_conversations(attributes={"own": "1"})
+    mirrored.call("crm", "Parcel")
+    mirrored.note("crm", flags=["late"], level="low")
+    mirrored.note("shop", flags=["paid"], level="high", own="2")
+    await mirrored.settled()
+    api = await allowed(mirrored)
+    assert (await api.put(f"/v1/conversations/{crm}/links", json={"other": shop})).status_code == 200
+    await mirrored.settled()
+    assert mirrored.says("subject") == ["Parcel", "Parcel"]
+    assert mirrored.says("attributes.flags") == [["late", "paid"]] * 2
+    assert mirrored.says("attributes.level") == ["high", "high"]
+    mirrored.note("shop", order="12", flags=["paid"])
+    await mirrored.settled()
+    assert mirrored.says("attributes.order") == ["12", "12"]
+    assert mirrored.says("attributes.flags") == [["paid"], ["paid"]]
+    mirrored.note("crm", order=None)
+    mirrored.call("crm", "")
+    await mirrored.settled()
+    assert mirrored.says("attributes.order") == [None, None]
+    assert mirrored.says("subject") == ["", ""]
+    assert mirrored.says("attributes.own") == ["1", "2"]
+    before = [mirrored.case_writes(side) for side in SIDES]
+    await mirrored.settled()
+    assert [mirrored.case_writes(side) for side in SIDES] == before, "traffic went on"
+
+
+async def test_an_edit_between_our_reading_and_our_write_is_merged(mirrored: Mirrored) -> None:
+    """The write that somebody was faster than is refused; ours is made again, with theirs."""
+    await mirrored.case(tags=["a"])
+    mirrored.sides["crm"].misbehave(Fault.LATE, method="PATCH", path="/conversations/", seconds=0.3)
+    mirrored.tag("shop", "a", "told")
+    mirrored.move("shop", "open")
+    mirrored.note("shop", order="12", level="high")
+    late = mirrored.sides["crm"].requests
+    await eventually(lambda: any(entry.fault == "late" for entry in late), what="the write is under way")
+    mirrored.sides["crm"].misbehave(Fault.DROP, times=None)
+    mirrored.tag("crm", "faster")
+    mirrored.move("crm", "snoozed")
+    mirrored.note("crm", order="13")
+    mirrored.call("crm", "Parcel")
+    await mirrored.settled()
+    assert mirrored.says("tags") == [["faster", "told"]] * 2
+    assert mirrored.says("status") == ["snoozed", "snoozed"]
+    assert mirrored.says("attributes.order") == ["13", "13"]
+    assert mirrored.says("attributes.level") == ["high", "high"]
+    assert mirrored.says("subject") == ["Parcel", "Parcel"]
+    assert 412 in {entry.status for entry in mirrored.sides["crm"].requests}
+
+
 async def test_the_higher_status_wins_when_both_sides_move(mirrored: Mirrored) -> None:
     """And an edit on one side alone may go down again."""
     await mirrored.case()
@@ -78,6 +132,7 @@ async def test_the_higher_status_wins_when_both_sides_move(mirrored: Mirrored) -
     assert mirrored.says("status") == ["open", "open"]
 
 
+@pytest.mark.usefixtures("writing")
 async def test_a_status_written_to_a_twin_moves_no_lease(database_url: str, tmp_path: Path) -> None:
     """A person opened it at one side, which takes it from the AI there; at the other side that was us."""
     async with mirroring(database_url, tmp_path, ai=True) as mirrored:
@@ -133,6 +188,7 @@ async def test_links_that_make_no_sense_are_refused(mirrored: Mirrored) -> None:
     assert (await api.get(f"/v1/conversations/{other}/links")).json() == {"conversations": []}
 
 
+@pytest.mark.usefixtures("writing")
 async def test_two_moves_that_no_rule_decides_are_a_conflict(asking: Mirrored) -> None:
     """Listed as customers' are; nothing is overwritten until a person decides; undone, both values return."""
     await asking.case()
@@ -178,6 +234,7 @@ async def test_a_move_whose_outcome_is_unknown_is_looked_up(mirrored: Mirrored, 
     assert mirrored.case_writes("crm") - before == (2 if fault is Fault.ERROR else 1)
 
 
+@pytest.mark.usefixtures("writing")
 async def test_an_edit_that_was_not_told_is_merged_before_the_write(mirrored: Mirrored) -> None:
     """Its webhook was lost: it is read."""
     await mirrored.case()
@@ -188,6 +245,7 @@ async def test_an_edit_that_was_not_told_is_merged_before_the_write(mirrored: Mi
     assert mirrored.says("tags") == [["told", "unheard"]] * 2
 
 
+@pytest.mark.usefixtures("writing")
 async def test_a_late_webhook_undoes_nothing(mirrored: Mirrored) -> None:
     """It tells of what was before our write, of which we were not told at all: its webhook was lost."""
     await mirrored.case()
@@ -202,14 +260,17 @@ async def test_a_late_webhook_undoes_nothing(mirrored: Mirrored) -> None:
     assert row.n == 3, "the late one came"
 
 
+@pytest.mark.usefixtures("writing")
 async def test_a_refused_write_is_parked_and_replayed(mirrored: Mirrored) -> None:
     """A dry run says that it would be sent; replayed, it writes what is current then."""
     await mirrored.case()
-    mirrored.sides["crm"].misbehave(Fault.ERROR, status=422, method="POST", path="/tags")
+    for method in ("POST", "PATCH"):  # whichever it is written by
+        mirrored.sides["crm"].misbehave(Fault.ERROR, status=422, method=method, path="/conversations/")
     mirrored.tag("shop", "vip")
     await mirrored.settled()
     assert mirrored.says("tags") == [[], ["vip"]]
     api = await allowed(mirrored)
+    mirrored.sides["crm"].behave()
     (parked,) = (await api.get("/v1/parked")).json()["items"]
     body = {"why": "mended"}
     path = f"/v1/parked/{parked['id']}/replay"
@@ -221,11 +282,13 @@ async def test_a_refused_write_is_parked_and_replayed(mirrored: Mirrored) -> Non
     assert mirrored.says("tags") == [["vip"], ["vip"]]
 
 
+@pytest.mark.usefixtures("writing")
 async def test_many_edits_wait_as_one_write(mirrored: Mirrored) -> None:
     """While the other side is slow, what comes in between is written together."""
     await mirrored.case()
     before = mirrored.case_writes("crm")
-    mirrored.sides["crm"].misbehave(Fault.SLOW, method="POST", seconds=0.5)
+    for method in ("POST", "PATCH"):
+        mirrored.sides["crm"].misbehave(Fault.SLOW, method=method, seconds=0.5)
     for number in range(20):
         mirrored.tag("shop", f"tag {number}")
     await mirrored.settled()

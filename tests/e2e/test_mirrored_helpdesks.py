@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.mirrored import SIDES, Mirrored, mirroring
+from support.mirrored import CASE_FIELDS, SIDES, Mirrored, mirroring
 
 from adapters.vendors.memory.faults import Fault
 from gateway.fieldwork import catch_up
@@ -15,7 +15,6 @@ from gateway.pulling import Puller
 from gateway.reconciling import reconcile
 
 CUSTOMERS = 3
-STATUSES = ("pending", "open", "snoozed", "resolved")
 WRITE_FAULTS = (Fault.ERROR, Fault.ERROR_AFTER, Fault.RESET_BEFORE, Fault.RESET_AFTER, Fault.TIME_OUT_AFTER)
 WEBHOOK_FAULTS = (Fault.DROP, Fault.DUPLICATE, Fault.REORDER)
 VALUES: dict[str, tuple[Any, ...]] = {
@@ -23,6 +22,13 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "stage": ("lead", "trial", "paying"),
     "tier": ("gold", "silver", None),
     "vip": ("yes", "no"),
+}
+
+CASE_VALUES: dict[str, tuple[Any, ...]] = {
+    "status": ("pending", "open", "snoozed", "resolved"),
+    "subject": ("Parcel", "Refund", ""),
+    "order": ("12", "13", None),
+    "level": ("low", "high", None),
 }
 
 
@@ -40,9 +46,15 @@ def edit(mirrored: Mirrored, dice: random.Random) -> None:
     """One edit by a person at one side."""
     side, number = dice.choice(SIDES), dice.randint(1, CUSTOMERS)
     attributes = mirrored.customer(side, number).attributes
-    match dice.choice(["name", "labels", "notes", "status", "tags", *VALUES]):
+    match dice.choice(["name", "labels", "notes", *CASE_VALUES, "tags", "flags", *VALUES]):
         case "status":
-            mirrored.move(side, dice.choice(STATUSES), number)
+            mirrored.move(side, dice.choice(CASE_VALUES["status"]), number)
+        case "subject":
+            mirrored.call(side, dice.choice(CASE_VALUES["subject"]), number)
+        case "order" | "level" as field:
+            mirrored.note(side, number, **{field: dice.choice(CASE_VALUES[field])})
+        case "flags":
+            mirrored.note(side, number, flags=dice.sample("abcd", dice.randint(0, 3)) or None)
         case "tags":
             mirrored.tag(side, *dice.sample("abcd", dice.randint(0, 3)), number=number)
         case "name":
@@ -116,13 +128,14 @@ async def run(mirrored: Mirrored, seed: int, edits: int) -> None:
         crm, shop = (held(mirrored, side, number) for side in SIDES)
         unequal = {name for name in crm if crm[name] != shop[name]}
         left = {name for name in unequal if (str(number), name) not in open_ones}
-        for name in ("tags", "status"):
+        for name in CASE_FIELDS:
             assert len(set(map(str, mirrored.says(name, number)))) == 1, f"seed {seed}: {number}: {name}"
         assert not left, f"seed {seed}: {number}: {[(name, crm[name], shop[name]) for name in left]}"
     parked = await mirrored.rows("SELECT kind, reason FROM command WHERE state = 'parked'")
     assert parked == [], f"seed {seed}"
 
 
+@pytest.mark.usefixtures("writing")
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_two_mirrored_helpdesks_end_equal_and_quiet(
     database_url: str, tmp_path: Path, seed: int
@@ -133,6 +146,7 @@ async def test_two_mirrored_helpdesks_end_equal_and_quiet(
 
 
 @pytest.mark.faults
+@pytest.mark.usefixtures("writing")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(100, 112))
 async def test_many_mirrored_helpdesks_end_equal_and_quiet(

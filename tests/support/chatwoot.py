@@ -213,8 +213,14 @@ async def chatwoot_bridge(
         database_url=knowledge_url,
         data_dir=tmp_path,
         public_url=url,
-        connections={"shop": {"adapter": "chatwoot", "settings": _settings(chatwoot_setup, vendor_port)}},
-        **{"turns": {"quiet": 0.05}, "delivery": {"first_retry": 0.05}} | overrides,
+        **{"turns": {"quiet": 0.05}, "delivery": {"first_retry": 0.05}}
+        | overrides
+        | {
+            "connections": {
+                "shop": {"adapter": "chatwoot", "settings": _settings(chatwoot_setup, vendor_port)},
+                **overrides.get("connections", {}),
+            }
+        },
     )
     app = create_app(settings)
     async with AsyncExitStack() as stack:

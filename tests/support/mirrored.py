@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from sqlalchemy import text
 from support.bridge import SECRET, TOKEN, eventually, free_port, serving
 
+from adapters.manifest import Capability
+from adapters.vendors.memory.adapter import Memory
 from adapters.vendors.memory.records import Conversation, Customer
 from adapters.vendors.memory.server import MemoryHelpdesk
 from config.settings import Settings
@@ -32,6 +35,10 @@ FIELDS: dict[str, Any] = {
 CASE_FIELDS: dict[str, Any] = {
     "tags": {"merge": "union"},
     "status": {"merge": "lattice", "order": ["pending", "open", "snoozed", "resolved"]},
+    "subject": {"owner": "crm"},
+    "attributes.order": {"merge": "newest"},
+    "attributes.flags": {"merge": "union"},
+    "attributes.level": {"merge": "lattice", "order": ["low", "high"]},
 }
 
 
@@ -98,9 +105,22 @@ class Mirrored:
         """A person at one side gives a conversation these tags and no others."""
         self.sides[side].state.change(self.cases[side, number], by="agent", tags=list(tags))
 
+    def note(self, side: str, number: int = 1, **attributes: Any) -> None:
+        """A person at one side changes attributes of a conversation; `None` takes one away."""
+        merged = {**self.cases[side, number].attributes, **attributes}
+        kept = {name: value for name, value in merged.items() if value is not None}
+        self.sides[side].state.change(self.cases[side, number], by="agent", attributes=kept)
+
+    def call(self, side: str, subject: str, number: int = 1) -> None:
+        """A person at one side changes the subject of a conversation."""
+        self.sides[side].state.change(self.cases[side, number], by="agent", subject=subject)
+
     def says(self, name: str, number: int = 1) -> list[Any]:
         """What each side says of a field of the case."""
-        found = [getattr(self.cases[side, number], name) for side in SIDES]
+        cases = [self.cases[side, number] for side in SIDES]
+        _, dot, attribute = name.partition("attributes.")
+        found = [each.attributes.get(attribute) if dot else getattr(each, name) for each in cases]
+        found = ["" if value is None and not dot else value for value in found]
         return [sorted(value) if isinstance(value, list) else value for value in found]
 
     def case_writes(self, side: str) -> int:
@@ -135,6 +155,15 @@ class Mirrored:
             return quiet > 2
 
         await eventually(idle, what="nothing is under way", within=within)
+
+
+@pytest.fixture(params=["conditional", "plain"])
+def writing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Helpdesks that write conversations conditionally, as Zendesk does, and such that don't, as Chatwoot."""
+    if request.param == "plain":
+        kept = Memory.manifest.capabilities - {Capability.CONDITIONAL_CONVERSATION}
+        monkeypatch.setattr(Memory, "manifest", msgspec.structs.replace(Memory.manifest, capabilities=kept))
+    return str(request.param)
 
 
 @asynccontextmanager

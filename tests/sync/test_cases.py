@@ -26,7 +26,7 @@ UNION_AND_LATTICE = {
 def rules(conversation: dict[str, Any]) -> FieldRules:
     """Rules for conversations at sides that can all be written to."""
     chosen = SharedFields.model_validate({"conversation": conversation})
-    return fields.conversation_rules(chosen, writable=frozenset(SIDES))
+    return fields.field_rules(chosen.conversation, lambda _: frozenset(SIDES))
 
 
 RULES = rules(UNION_AND_LATTICE)
@@ -60,7 +60,7 @@ def write(case: CaseRecord, by: FieldRules = RULES) -> int:
     count = 0
     while behind := fields.behind(case, by):
         count += 1
-        fields.confirm(behind[0], fields.begin(behind[0], by), revision=None, now=START)
+        fields.confirm(behind[0], fields.begin(behind[0], by), now=START)
         assert count < 10, "it never ends"
     return count
 
@@ -146,3 +146,39 @@ def test_unlinking_the_second_to_last_ends_the_case_and_its_conflicts() -> None:
     assert fields.behind(one, ask) == []
     assert cases.unlink(one, at=START) == [one, two]
     assert [change.ref for change in two.conflicts if isinstance(change, Closed)] == [opened.ref]
+
+
+def test_an_answer_that_an_edit_has_overtaken_hides_nothing() -> None:
+    """They edited right after our write, and we heard of it first: their value is what they hold."""
+    one, two = record(1), record(2)
+    linked(one, two)
+    edit = ConversationRecord(id="con", status=Status.OPEN, updated_at=START + timedelta(seconds=1))
+    cases.apply(one, edit)
+    fields.hear(one, RULES, news())
+    written = fields.begin(two, RULES)
+    assert written == {"status": "open"}
+    again = ConversationRecord(id="con", status=Status.SNOOZED, updated_at=START + timedelta(seconds=3))
+    cases.apply(two, again)
+    fields.hear(two, RULES, news())
+    answer = ConversationRecord(id="con", status=Status.OPEN, updated_at=START + timedelta(seconds=2))
+    fields.confirm(two, written, now=START, overtaken=cases.is_late(two, answer))
+    assert (two.status, two.shared["status"].held) == ("snoozed", "snoozed")
+    write(one)
+    assert held(one) == [("snoozed", [])] * 2
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_what_was_refused_and_is_then_chosen_there_is_an_edit(*, refused: bool) -> None:
+    """Where it may have worked it is what we wrote; where it was refused somebody has chosen it."""
+    one, two = record(1), record(2)
+    linked(one, two)
+    one.status = "snoozed"
+    fields.hear(one, RULES, news())
+    written = fields.begin(two, RULES)
+    if refused:
+        fields.withdraw(two, written)
+    one.status = "open"
+    fields.hear(one, RULES, news())
+    two.status = "snoozed"
+    fields.hear(two, RULES, news())
+    assert fields.golden(one, "status").value == ("snoozed" if refused else "open")

@@ -10,6 +10,7 @@ from adapters.model import CustomerRecord
 from config.clock import utc_now
 from config.settings import PACKAGED, ConfigError, load_settings
 from sync import fields
+from sync.mirror import shown
 from sync.people import new_customer
 
 CONNECTIONS = {name: {"adapter": "memory"} for name in ("crm", "shop")}
@@ -57,19 +58,20 @@ def test_the_example_in_the_packaged_settings_is_right(tmp_path: Path) -> None:
 def test_a_write_that_the_vendor_ignores_is_noticed(tmp_path: Path) -> None:
     """Its answer shows what was there before: that is no edit of theirs, and must not win."""
     settings = load(tmp_path, {"attributes.city": {"merge": "newest"}, "name": {"owner": "crm"}})
-    rules = fields.field_rules(settings.fields, writable=frozenset(CONNECTIONS))
+    rules = fields.field_rules(settings.fields.customer, lambda _: frozenset(CONNECTIONS))
     customer = new_customer(1, ("shop", "1"), at=utc_now())
     customer.name, customer.attributes = "Mei", {"city": "Oslo"}
     answer = CustomerRecord(id="1", name="Lin", attributes={"city": "Oslo"})
     written = {"attributes.city": "Lima", "name": "Lin"}
-    assert fields.ignored(customer, written, answer, rules) == ["attributes.city"]
+    assert fields.ignored(customer, shown(customer, answer), written, rules) == ["attributes.city"]
 
 
 @pytest.mark.parametrize(
     ("field", "said", "place", "cure"),
     [
-        ("subject", {"merge": "newest"}, "fields.conversation", "use status or tags"),
-        ("attributes.order", {"merge": "newest"}, "fields.conversation", "use status or tags"),
+        ("assignee", {"merge": "newest"}, "fields.conversation", "tags, subject or attributes.NAME"),
+        ("attributes.", {"merge": "newest"}, "fields.conversation", "tags, subject or attributes.NAME"),
+        ("subject", {"merge": "append"}, "fields.conversation", "use another merge"),
         ("status", {"merge": "lattice", "order": ["open", "done"]}, "fields.conversation", "can be done"),
         ("status", {"merge": "union"}, "fields.conversation", "use another merge"),
         ("tags", {"merge": "append"}, "fields.conversation", "use merge: union"),

@@ -35,8 +35,8 @@ RULES = fields.field_rules(
                 "attributes.local": {"merge": "newest", "connections": ["crm", "shop"]},
             }
         }
-    ),
-    writable=frozenset(SIDES),
+    ).customer,
+    lambda _: frozenset(SIDES),
 )
 SHARED = tuple(name for name in RULES.listed if name != "attributes.local")
 PLAIN = ("attributes.city", "attributes.vip", "attributes.tier", "attributes.local")
@@ -203,7 +203,8 @@ class Mirrored(RuleBasedStateMachine):
         if fate == "unknown":
             self.hear(side, vendor.record())
             return
-        fields.confirm(self.people[side], write.values, revision=revision, now=self.now)
+        person = self.people[side]
+        fields.confirm(person, write.values, now=self.now, overtaken=revision < (person.revision or 0))
         self.hear(side, answer)
 
     @invariant()
