@@ -16,6 +16,10 @@ GRACE_SECONDS = 5
 class Server(uvicorn.Server):
     """Uvicorn inside an event loop of ours, with signals left to us."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopped = asyncio.Event()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Uvicorn would end the process by the signal it got; we end in order."""
@@ -32,9 +36,13 @@ class Server(uvicorn.Server):
         finally:
             log.disabled = False
 
+    async def main_loop(self) -> None:
+        """Wait to be stopped; Uvicorn looks ten times a second, for things that are not used here."""
+        await self._stopped.wait()
+
     def stop(self) -> None:
         """Take no more requests, finish those under way."""
-        self.should_exit = True
+        self._stopped.set()
 
 
 def _server(app: Any) -> Server:

@@ -13,13 +13,10 @@ import pytest
 from sqlalchemy import text
 
 from adapters.vendors.memory.server import MemoryHelpdesk
-from config.clock import utc_now
-from config.database import open_engine
-from config.settings import PACKAGED, Settings
+from config.settings import Settings
 from gateway import server
 from gateway.app import create_app
 from gateway.house import House
-from knowledge.importing import import_path
 
 SECRET = "hook-secret-for-tests"
 TOKEN = "api-token-for-tests"
@@ -113,16 +110,6 @@ def free_helpdesk_port() -> int:
 def worker_inside() -> bool:
     """Whether the gateway works lanes itself; a test that brings its own workers says no."""
     return True
-
-
-@pytest.fixture
-async def knowledge_url(database_url: str) -> str:
-    """A database that holds the demo shop's knowledge."""
-    engine = open_engine(database_url, name="tests")
-    async with engine.begin() as connection:
-        await import_path(connection, PACKAGED / "knowledge", now=utc_now())
-    await engine.dispose()
-    return database_url
 
 
 @pytest.fixture
