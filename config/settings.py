@@ -14,12 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config.fields import SharedFields
+from config.refusal import RefusalError
 
 PACKAGED = Path(__file__).parent
 _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 
 
-class ConfigError(ValueError):
+class ConfigError(RefusalError):
     """The configuration can't be used; the message names the place and the cure."""
 
 

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters import registry
 from adapters.contract import Adapter
 from config.clock import Clock, utc_now
-from config.database import open_engine
-from config.embedded import EmbeddedPostgres
 from config.settings import Settings
 from gateway import storage
+from gateway.database import open_database
 from gateway.dispatcher import Dispatcher
 from gateway.jobs import look_at_voices, look_at_waiting, report_overlaps
 from gateway.lanes import LaneWorker
@@ -24,10 +22,8 @@ from gateway.leader import Leader
 from gateway.limits.limits import Limits
 from gateway.limits.transport import open_limits
 from gateway.metrics import Metrics
-from gateway.migrate import require_current
 from gateway.pull_jobs import pull_jobs
 from gateway.scene import Policies
-from gateway.wakeups import WAKE_KNOWLEDGE
 from gateway.worker import Worker
 from knowledge.answers import Answer, Answerer, Question
 from knowledge.index import KnowledgeIndex
@@ -121,11 +117,9 @@ def new_key() -> str:
 
 @asynccontextmanager
 async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[House]:
-    """Open everything; refuses a database whose schema isn't the code's (see `require_current`)."""
+    """Open everything; refuses a database whose schema isn't the code's (see `open_database`)."""
     async with AsyncExitStack() as stack:
-        engine = open_engine(await database_url(settings, stack), name="deskbridge", pool_size=20)
-        stack.push_async_callback(engine.dispose)
-        await require_current(engine)
+        engine = await stack.enter_async_context(open_database(settings, name="deskbridge", pool_size=20))
         metrics = Metrics()
         limits, transports = await stack.enter_async_context(
             open_limits(settings, clock=clock, metrics=metrics)
@@ -150,18 +144,3 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
             limits=limits,
             metrics=metrics,
         )
-
-
-async def database_url(settings: Settings, stack: AsyncExitStack) -> str:
-    """The configured database, or the embedded one, started and stopped with `stack`."""
-    if settings.database_url:
-        return settings.database_url
-    server = EmbeddedPostgres(settings.data_dir.resolve() / "postgres")
-    stack.callback(server.stop)
-    return server.url()
-
-
-async def announce_knowledge(engine: AsyncEngine) -> None:
-    """Tell every worker that knowledge has changed."""
-    async with engine.begin() as connection:
-        await connection.execute(text(f"SELECT pg_notify('{WAKE_KNOWLEDGE}', '')"))

@@ -6,11 +6,11 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -129,14 +129,14 @@ def _labels(family: str) -> str:
 
 def commands_page() -> str:
     """Every command with its arguments and options."""
-    from gateway.cli import app  # noqa: PLC0415 - the command line itself imports this module
+    from gateway.cli import COMMANDS, load  # noqa: PLC0415 - the command line itself imports this module
 
     intro = (
         "Exit codes: 0 done, 1 the answer is no (a check failed, nothing found), 2 refused; the line on\n"
         "standard error says why and what to do. `--help` follows every command."
     )
-    root: Any = typer.main.get_command(app)
-    return _page("Commands", intro, *_sections(root, "deskbridge"))
+    sections = [_sections(load(name), f"deskbridge {name}") for name in COMMANDS]
+    return _page("Commands", intro, *chain.from_iterable(sections))
 
 
 def _sections(command: Any, path: str) -> Iterator[str]:

@@ -39,6 +39,14 @@ class Answered(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+async def read_revision(connection: AsyncConnection) -> str | None:
+    """The schema's revision, as Alembic keeps it; none in an empty database."""
+    if not await connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL")):
+        return None
+    revision: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
+
+
 async def add_key(
     connection: AsyncConnection, *, name: str, digest: bytes, scopes: Sequence[str], now: datetime
 ) -> int:

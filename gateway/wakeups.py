@@ -12,7 +12,6 @@ from sync.store import outbox
 
 log = structlog.get_logger()
 RECONNECT_AFTER = 0.5
-WAKE_KNOWLEDGE = "deskbridge_knowledge"
 
 
 class Wakeups:

@@ -13,7 +13,8 @@ from gateway.dispatcher import Dispatcher
 from gateway.lanes import LaneWorker, Worked
 from gateway.leader import Leader
 from gateway.metrics import Metrics
-from gateway.wakeups import WAKE_KNOWLEDGE, Wakeups
+from gateway.wakeups import Wakeups
+from knowledge.store import WAKE_KNOWLEDGE
 from sync.store.inbox import WAKE_LANES
 from sync.store.threads import WAKE_DISPATCHERS
 

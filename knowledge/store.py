@@ -19,6 +19,7 @@ article = SQLModel.metadata.tables["article"]
 revision = SQLModel.metadata.tables["revision"]
 passage = SQLModel.metadata.tables["passage"]
 
+WAKE_KNOWLEDGE = "deskbridge_knowledge"
 _WRITERS_LOCK = 7_203_117
 
 
@@ -77,6 +78,11 @@ State = tuple[int, int, datetime | None]
 async def lock_writers(connection: AsyncConnection) -> None:
     """One writer of knowledge at a time, until its transaction ends: revision refs then only grow."""
     await connection.execute(select(func.pg_advisory_xact_lock(_WRITERS_LOCK)))
+
+
+async def announce(connection: AsyncConnection) -> None:
+    """Tell every worker that knowledge has changed, once the transaction is committed."""
+    await connection.execute(select(func.pg_notify(WAKE_KNOWLEDGE, "")))
 
 
 async def load_heads(connection: AsyncConnection, ids: Collection[str]) -> dict[str, Head]:

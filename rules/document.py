@@ -12,6 +12,7 @@ from msgspec import Struct
 from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, Node, SequenceNode
 
+from config.refusal import RefusalError
 from rules.hints import meant_or_all
 
 _DURATION = re.compile(r"(?=\d)(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
@@ -32,7 +33,7 @@ class Problem(Struct, frozen=True, kw_only=True):
         return f"{self.file}:{self.line}:{self.column}: {self.reason}{cure}"
 
 
-class PolicyError(ValueError):
+class PolicyError(RefusalError):
     """Policies that can't be used; `problems` lists all of them."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:

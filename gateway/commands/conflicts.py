@@ -7,9 +7,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.commands.common import out
 from gateway.commands.desk import Agent, Name
 from gateway.commands.remote import HERE, Url, call
+from gateway.commands.terminal import out
 from sync.resolving import Choice
 
 app = typer.Typer(no_args_is_help=True, help="Conflicts over shared fields: see, decide, undo.")

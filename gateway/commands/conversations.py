@@ -6,8 +6,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.commands.common import out
 from gateway.commands.remote import HERE, Url, call
+from gateway.commands.terminal import out
 
 app = typer.Typer(no_args_is_help=True, help="Conversations: which of them are one case.")
 

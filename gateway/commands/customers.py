@@ -6,9 +6,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.commands.common import out
 from gateway.commands.desk import Agent, Name
 from gateway.commands.remote import HERE, Url, call
+from gateway.commands.terminal import out
 from sync.identity import State
 
 app = typer.Typer(no_args_is_help=True, help="Customers: which of them are one person.")

@@ -6,8 +6,9 @@ import typer
 
 from config.settings import Settings
 from gateway import migrate
-from gateway.commands.common import ConfigOption, out, run, settings_from
-from gateway.house import database_url
+from gateway.commands.common import ConfigOption, run, settings_from
+from gateway.commands.terminal import out
+from gateway.database import database_url
 
 app = typer.Typer(no_args_is_help=True, help="The database.")
 

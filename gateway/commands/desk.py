@@ -9,8 +9,8 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from gateway.commands.common import out
 from gateway.commands.remote import HERE, Url, call
+from gateway.commands.terminal import out
 
 app = typer.Typer(no_args_is_help=True, help="The built-in desk: take over, answer, hand back.")
 

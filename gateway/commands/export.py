@@ -22,7 +22,9 @@ from rich.text import Text
 
 from config.clock import utc_now
 from config.settings import Settings
-from gateway.commands.common import ConfigOption, err, moment, open_database, out, run, settings_from
+from gateway.commands.common import ConfigOption, run, settings_from
+from gateway.commands.terminal import err, moment, out
+from gateway.database import open_database
 from gateway.export.manifest import Run
 from gateway.export.running import Terms
 from gateway.export.running import export as export_log

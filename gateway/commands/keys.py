@@ -12,7 +12,9 @@ from config.clock import utc_now
 from config.settings import Settings
 from gateway import access, store
 from gateway.access import Scope
-from gateway.commands.common import ConfigOption, err, open_database, out, run, settings_from
+from gateway.commands.common import ConfigOption, run, settings_from
+from gateway.commands.terminal import err, out
+from gateway.database import open_database
 from gateway.store import Key
 
 app = typer.Typer(no_args_is_help=True, help="Keys for the API and the console.")

@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from config.clock import utc_now
 from config.settings import Settings
-from gateway.commands.common import ConfigOption, err, open_database, out, run, settings_from
-from gateway.house import announce_knowledge
+from gateway.commands.common import ConfigOption, run, settings_from
+from gateway.commands.terminal import err, out
+from gateway.database import open_database
 from knowledge import store
 from knowledge.answers import Answer, Answerer, Question
 from knowledge.importing import ImportReport, import_path
@@ -47,8 +48,8 @@ async def _import(settings: Settings, path: Path) -> None:
                     now=utc_now(),
                     progress=lambda done, total: shown.update(task, completed=done, total=total),
                 )
-        if not report.problems and report.added + report.updated:
-            await announce_knowledge(engine)
+                if not report.problems and report.added + report.updated:
+                    await store.announce(connection)
     _tell(report)
 
 
@@ -79,14 +80,13 @@ def restore(ids: Ids, config: ConfigOption = None) -> None:
 
 
 async def _move(settings: Settings, ids: list[str], *, to_withdrawn: bool) -> None:
-    async with open_database(settings) as engine:
-        async with engine.begin() as connection:
-            await _require_known(connection, ids)
-            if to_withdrawn:
-                moved = await store.withdraw(connection, ids, now=utc_now())
-            else:
-                moved = await store.restore(connection, ids)
-        await announce_knowledge(engine)
+    async with open_database(settings) as engine, engine.begin() as connection:
+        await _require_known(connection, ids)
+        if to_withdrawn:
+            moved = await store.withdraw(connection, ids, now=utc_now())
+        else:
+            moved = await store.restore(connection, ids)
+        await store.announce(connection)
     out.print(f"{moved} {'withdrawn' if to_withdrawn else 'restored'}", highlight=False)
 
 

@@ -5,7 +5,8 @@ from rich.table import Table
 
 from config.clock import utc_now
 from config.settings import Settings
-from gateway.commands.common import ConfigOption, err, out, run, settings_from
+from gateway.commands.common import ConfigOption, run, settings_from
+from gateway.commands.terminal import err, out
 from gateway.limits.limits import outlook
 from gateway.limits.transport import open_limits
 from gateway.metrics import Metrics

@@ -14,8 +14,8 @@ from rich.panel import Panel
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from gateway.commands.common import err, out
 from gateway.commands.remote import HERE, Url, call
+from gateway.commands.terminal import err, out
 from sync.parking import Kind, Reason
 
 app = typer.Typer(no_args_is_help=True, help="What was parked: look at it, replay it, drop it.")

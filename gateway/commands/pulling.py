@@ -14,7 +14,9 @@ from adapters import registry
 from adapters.model import PullKind
 from config.clock import utc_now
 from config.settings import ConfigError, Settings
-from gateway.commands.common import ConfigOption, err, moment, open_database, out, run, settings_from
+from gateway.commands.common import ConfigOption, run, settings_from
+from gateway.commands.terminal import err, moment, out
+from gateway.database import open_database
 from gateway.fieldwork import catch_up
 from gateway.house import new_key
 from gateway.limits.transport import open_limits

@@ -7,7 +7,7 @@ import httpx
 import typer
 from rich.markup import escape
 
-from gateway.commands.common import err
+from gateway.commands.terminal import err
 
 Url = Annotated[str, typer.Option("--url", envvar="DESKBRIDGE_URL", help="Where the gateway listens.")]
 HERE = "http://127.0.0.1:8080"

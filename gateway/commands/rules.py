@@ -7,7 +7,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.commands.common import ConfigOption, out, settings_from
+from gateway.commands.common import ConfigOption, settings_from
+from gateway.commands.terminal import out
 from gateway.reference import facts_page
 from rules.engine import run_examples
 from rules.facts import VOCABULARY

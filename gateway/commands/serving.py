@@ -7,7 +7,8 @@ import typer
 
 from config.settings import Settings
 from gateway.app import create_app
-from gateway.commands.common import ConfigOption, out, run, settings_from, settle_memory
+from gateway.commands.common import ConfigOption, run, settings_from, settle_memory
+from gateway.commands.terminal import out
 from gateway.house import open_house
 from gateway.server import serve as serve_http
 from gateway.server import until_signalled

@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from config.refusal import RefusalError
+
 SCHEMA = "deskbridge.log/1"
 NAME = "manifest.json"
 PART = ".part"
@@ -15,7 +17,7 @@ TABLES = ("conversations", "messages", "turns", "lease_changes", "decisions", "h
 _FILE = re.compile(rf"(?:{'|'.join(TABLES)})-(\d{{6,}})\.jsonl")
 
 
-class ExportRefusedError(RuntimeError):
+class ExportRefusedError(RefusalError):
     """The export can't go on in this directory; the message names the cure."""
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from config.settings import PACKAGED
-from gateway.wakeups import WAKE_KNOWLEDGE
+from knowledge.store import WAKE_KNOWLEDGE
 
 Command = Callable[..., Any]
 ARTICLE = "---\nid: {id}\nlanguage: en\n---\n# {title}\n\n{body}\n"

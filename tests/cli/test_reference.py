@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway import metrics, reference
+from gateway.cli import COMMANDS, load
 from gateway.reference import PAGES
 from rules.condition import ConditionError, compile_condition
 from rules.engine import run_examples
@@ -25,6 +26,13 @@ def test_every_setting_says_what_it_means() -> None:
     rows = [line for line in reference.settings_page().splitlines() if line.startswith("| `")]
     assert len(rows) > 20
     assert [row for row in rows if not row.rstrip(" |").endswith((".", "`"))] == []
+
+
+def test_the_list_of_commands_says_of_each_what_it_says_itself() -> None:
+    """The list is written apart, so that `--help` needs to import none of them."""
+    assert {name: load(name).help for name in COMMANDS} == {
+        name: told for name, (_, told) in COMMANDS.items()
+    }
 
 
 def test_no_series_is_missing() -> None:

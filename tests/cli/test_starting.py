@@ -1,14 +1,19 @@
 """Bad settings, databases that don't fit: one line that names the place and the cure, exit code 2."""
 
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from config.embedded import EmbeddedPostgres
+from gateway.migrate import alembic_config
+from gateway.schema import revisions
 
 Refused = Callable[..., str]
 Command = Callable[..., Any]
@@ -82,3 +87,33 @@ async def test_a_newer_schema_is_refused(
     line = refused(*command, database=database_url)
     assert "newer than this version" in line
     assert "install the version that wrote it" in line
+
+
+def test_migrations_are_named_in_their_order() -> None:
+    """The newest by its file's name is the one that Alembic would upgrade to."""
+    scripts = ScriptDirectory.from_config(alembic_config())
+    assert [script.revision for script in scripts.walk_revisions()] == revisions()[::-1]
+
+
+@pytest.mark.parametrize(
+    ("command", "spared"),
+    [
+        ((), {"sqlalchemy", "pydantic", "litestar", "httpx"}),
+        (("parked",), {"sqlalchemy", "litestar", "numpy"}),
+        (("customers",), {"sqlalchemy", "litestar", "numpy"}),
+        (("keys",), {"litestar", "alembic", "numpy", "redis", "cel"}),
+        (("knowledge",), {"litestar", "alembic", "redis", "cel"}),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(command: tuple[str, ...], spared: set[str]) -> None:
+    """Nobody waits for a web framework to be told what the options are."""
+    script = (
+        "import sys; from gateway.cli import app; app(sys.argv[1:], standalone_mode=False);"
+        " print(*sys.modules, sep='\\n')"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, *command, "--help"], capture_output=True, text=True, check=True
+    )
+    imported = set(ran.stdout.split("\n"))
+    assert "gateway.cli" in imported
+    assert not imported & spared
