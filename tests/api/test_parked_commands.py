@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from gateway.access import Scope
 from gateway.cli import app
-from gateway.commands import common
+from gateway.commands import terminal
 
 Type = Callable[..., Awaitable[Any]]
 
@@ -22,7 +22,7 @@ Type = Callable[..., Awaitable[Any]]
 async def type_parked(bridge: Bridge, new_key: NewKey, monkeypatch: pytest.MonkeyPatch) -> Type:
     """Types `deskbridge parked …` with a key that may; it speaks HTTP with the running bridge."""
     key = await new_key(Scope.OPERATE, Scope.READ, name="night")
-    monkeypatch.setattr(common.out, "_width", 200)
+    monkeypatch.setattr(terminal.out, "_width", 200)
 
     async def run(*words: str) -> Any:
         environment = {"DESKBRIDGE_URL": bridge.url, "DESKBRIDGE_API_KEY": key}
