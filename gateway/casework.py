@@ -183,6 +183,8 @@ class CaseWriter:
         What was just `refused` wasn't; but after an attempt of unknown outcome we can't be sure of any.
         """
         async with self._engine.begin() as connection:
+            if "status" in self._rules.listed:
+                await store.hold_command(connection, claimed.ref)
             case = await _hold_one(connection, claimed)
             if case is None:
                 return {}

@@ -115,10 +115,16 @@ async def remove(connection: AsyncConnection, records: Iterable[CaseRecord]) -> 
     await connection.execute(delete(ConversationLink).where(col(ConversationLink.conversation_ref).in_(gone)))
 
 
+_HOLD_COMMAND = text("SELECT FROM command WHERE ref = :ref FOR NO KEY UPDATE")
 _NOTE_STATUS = text("""
 UPDATE command SET body = jsonb_strip_nulls(body || jsonb_build_object('status', CAST(:status AS text)))
 WHERE ref = :ref
 """)
+
+
+async def hold_command(connection: AsyncConnection, command_ref: int) -> None:
+    """Lock a command whose status may be noted, before its case is held: lanes go in that order, too."""
+    await connection.execute(_HOLD_COMMAND, {"ref": command_ref})
 
 
 async def note_status(connection: AsyncConnection, command_ref: int, status: str | None) -> None:

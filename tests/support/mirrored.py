@@ -168,9 +168,9 @@ def writing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @asynccontextmanager
 async def mirroring(
-    database_url: str, directory: Path, *, ai: bool = False, **more: Any
+    database_url: str, directory: Path, *, ai: bool = False, worker_inside: bool = True, **more: Any
 ) -> AsyncIterator[Mirrored]:
-    """Two helpdesks and a gateway with its worker, over real HTTP."""
+    """Two helpdesks and a gateway, with its worker unless the test brings its own, over real HTTP."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     async with AsyncExitStack() as stack:
@@ -198,7 +198,7 @@ async def mirroring(
             connections=connections,
             **usual | more,
         )
-        app = create_app(settings, with_worker=True)
+        app = create_app(settings, with_worker=worker_inside)
         await stack.enter_async_context(serving(app, port))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
         yield Mirrored(sides=sides, house=app.state.house, http=http)
