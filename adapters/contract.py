@@ -140,11 +140,13 @@ class Adapter(ABC):
 
     async def call(self, method: str, path: str, **options: Any) -> Any:
         """One HTTP exchange; returns the decoded JSON body, raises the sorted errors."""
-        return await call(self.http, method, path, complaint=self.complaint, **options)
+        known = self.settings.every_secret
+        return await call(self.http, method, path, complaint=self.complaint, secrets=known, **options)
 
     async def exchange(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One HTTP exchange, for those who need the headers of the response, too."""
-        return await exchange(self.http, method, path, complaint=self.complaint, **options)
+        known = self.settings.every_secret
+        return await exchange(self.http, method, path, complaint=self.complaint, secrets=known, **options)
 
     async def look(self, path: str, **options: Any) -> Any:
         """GET something; `None` when the vendor says that it is not there."""

@@ -1,7 +1,7 @@
 """One HTTP exchange with a vendor, its outcome sorted by what the engine does next."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -25,19 +25,33 @@ Complaint = Callable[[Any, httpx.Response], AdapterError | None]
 
 
 async def call(
-    http: httpx.AsyncClient, method: str, path: str, *, complaint: Complaint | None = None, **options: Any
+    http: httpx.AsyncClient,
+    method: str,
+    path: str,
+    *,
+    complaint: Complaint | None = None,
+    secrets: Iterable[str] = (),
+    **options: Any,
 ) -> Any:
     """Exchange one request for its decoded JSON body, or `None` where the answer holds no JSON.
 
     Raises: as `exchange`.
     """
-    return body_of(await exchange(http, method, path, complaint=complaint, **options))
+    return body_of(await exchange(http, method, path, complaint=complaint, secrets=secrets, **options))
 
 
 async def exchange(
-    http: httpx.AsyncClient, method: str, path: str, *, complaint: Complaint | None = None, **options: Any
+    http: httpx.AsyncClient,
+    method: str,
+    path: str,
+    *,
+    complaint: Complaint | None = None,
+    secrets: Iterable[str] = (),
+    **options: Any,
 ) -> httpx.Response:
     """Exchange one request for its successful response. A `complaint` overrules what the status says.
+
+    No error repeats the request's credentials or one of `secrets`, though the vendor may echo them.
 
     Raises:
         Retryable: a passing fault; `outcome_unknown` where the request may have taken effect.
@@ -64,7 +78,7 @@ async def exchange(
         raise found
     if response.is_success:
         return response
-    raise _sorted(response, what, may_have_acted=may_have_acted)
+    raise _sorted(response, what, may_have_acted=may_have_acted, secrets=secrets)
 
 
 def body_of(response: httpx.Response) -> Any:
@@ -75,9 +89,11 @@ def body_of(response: httpx.Response) -> Any:
         return None
 
 
-def _sorted(response: httpx.Response, what: str, *, may_have_acted: bool) -> AdapterError:
+def _sorted(
+    response: httpx.Response, what: str, *, may_have_acted: bool, secrets: Iterable[str]
+) -> AdapterError:
     status = response.status_code
-    detail = f"{what} answered {status}{_reason(response)}"
+    detail = f"{what} answered {status}{_reason(response, secrets)}"
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
         return Fatal(detail, status=status)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
@@ -107,7 +123,7 @@ def retry_after(response: httpx.Response) -> timedelta | None:
     return max(timedelta(), aware - datetime.now(UTC))
 
 
-def _reason(response: httpx.Response) -> str:
+def _reason(response: httpx.Response, secrets: Iterable[str]) -> str:
     """What the vendor says is wrong, without what it may have echoed: credentials, addresses, numbers."""
     body = body_of(response)
     if not isinstance(body, dict):
@@ -116,7 +132,7 @@ def _reason(response: httpx.Response) -> str:
     if found is None:
         return ""
     text = found if isinstance(found, str) else msgspec.json.encode(found).decode()
-    for secret in _credentials(response.request):
+    for secret in (*_credentials(response.request), *secrets):
         text = text.replace(secret, "•••")
     return ": " + _PERSONAL.sub("•••", text)[:_REASON_LENGTH]
 

@@ -198,6 +198,12 @@ class Settings:
         active: tuple[str, ...] = self._values[name]
         return active
 
+    @property
+    def every_secret(self) -> tuple[str, ...]:
+        """All active secrets, of all fields: what must show nowhere."""
+        secret = [name for name, field in self._fields.items() if field.secret]
+        return tuple(value for name in secret for value in self._values[name])
+
     def __repr__(self) -> str:
         shown = {name: "•••" if self._fields[name].secret else value for name, value in self._values.items()}
         return f"Settings({self.connection!r}, {shown!r})"

@@ -64,8 +64,22 @@ def build(
         InvalidSettings: the settings don't fit the adapter's manifest.
         Fatal: there is no such adapter.
     """
-    adapter = get(name)
-    checked = Settings(adapter.manifest, settings, connection=connection or name)
+    return make(get(name), settings, connection=connection or name, transport=transport)
+
+
+def make(
+    adapter: type[Adapter],
+    settings: Mapping[str, Any],
+    *,
+    connection: str,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Adapter:
+    """As `build`, of an adapter that is at hand.
+
+    Raises:
+        InvalidSettings: the settings don't fit the adapter's manifest.
+    """
+    checked = Settings(adapter.manifest, settings, connection=connection)
     http = httpx.AsyncClient(
         **adapter.endpoint(checked),
         timeout=TIMEOUT,

@@ -68,9 +68,3 @@ def test_a_mangled_fixture(name: str, path: Path, data: st.DataObject) -> None:
     where = data.draw(st.sampled_from(_paths(payload)))
     mangled = _replaced(payload, where, data.draw(JSON))
     _survives(ADAPTERS[name], json.dumps(mangled).encode())
-
-
-def test_every_fixture_means_something() -> None:
-    """As it stands, each is one change."""
-    for name, path in FIXTURES:
-        assert len(ADAPTERS[name].parse(path.read_bytes())) == 1

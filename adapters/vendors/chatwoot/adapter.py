@@ -84,14 +84,14 @@ class Chatwoot(Adapter):
                 query = {"status": "all", "assignee_type": "all", "page": walk.page}
                 answer = await self.call("GET", f"{self._path}/conversations", params=query)
                 items, walk, last = walk.step(answer["data"]["payload"])
-                total = answer["data"].get("meta", {}).get("all_count")
+                total = (answer["data"].get("meta") or {}).get("all_count")
                 changes: list[Change] = [self._conversation_pulled(raw) for raw in items]
             case PullKind.CUSTOMERS:
                 walk = Walk.at(cursor)
                 query = {"sort": "-last_activity_at", "page": walk.page}
                 answer = await self.call("GET", f"{self._path}/contacts", params=query)
                 items, walk, last = walk.step(answer["payload"])
-                total = answer.get("meta", {}).get("count")
+                total = (answer.get("meta") or {}).get("count")
                 changes = [
                     CustomerChanged(customer=mapping.customer(raw), occurred_at=mapping.seen_at(raw))
                     for raw in items
@@ -113,8 +113,8 @@ class Chatwoot(Adapter):
                 path = f"{self._path}/conversations/{query.conversation_id}/messages"
                 return await lookups.find_message(self.call, path, query)
             case FindConversation():
-                path = f"{self._path}/conversations/{query.conversation_id}"
-                return self._conversation(await self.call("GET", path))
+                raw = await self.look(f"{self._path}/conversations/{query.conversation_id}")
+                return self._conversation(raw) if raw else None
             case FindCustomer():
                 return await lookups.find_customer(self, f"{self._path}/contacts", query.identity)
             case _:

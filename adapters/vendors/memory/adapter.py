@@ -124,8 +124,8 @@ class Memory(Adapter):
                 page = await self.call("GET", path, params={"token": query.token})
                 return mapping.message(page["items"][0]) if page["items"] else None
             case FindConversation():
-                raw = await self.call("GET", f"/api/conversations/{query.conversation_id}")
-                return mapping.conversation(raw)
+                raw = await self.look(f"/api/conversations/{query.conversation_id}")
+                return mapping.conversation(raw) if raw else None
             case FindCustomer(identity=Identity(kind=IdentityKind.VENDOR, value=customer)):
                 raw = await self.look(f"/api/customers/{customer}")
                 return mapping.customer(raw) if raw else None

@@ -1,0 +1,202 @@
+"""Webhooks: what they mean, read from the author's fixtures."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from adapters.contract import decode
+from adapters.errors import Malformed, WebhookRefused
+from adapters.manifest import Capability, Tier
+from adapters.model import Author, Change, MessagePosted
+from adapters.testing.checking import NotApplicable, check, require
+from adapters.testing.subject import Subject
+from adapters.testing.vendor import texts
+
+_MOMENT = timedelta(minutes=1)
+_STRANGE = (
+    b"{}",
+    b"[]",
+    b"null",
+    b'"text"',
+    b'{"event": "kit.never_heard_of"}',
+    b'[{"type": "never"}]',
+    b"\xff",
+    b"",
+)
+WORDS = (
+    "😀👩🏽‍💻🇹🇼",
+    "繁體中文，價格 NT$1,280（含稅）",
+    "مرحبا بك في متجرنا",
+    "שלום עולם",
+    "Ünïcödé – “quotes” … é",
+    "日本語テキスト ｶﾅ 한국어",
+    "a" + "\u200d" + "b\u200fc\u2028d",
+)
+"""Texts that must survive: emoji with joiners, traditional Chinese, right-to-left, composed and not."""
+_LARGE = 1_000_000
+_PATIENCE = timedelta(seconds=5)
+
+
+@check(Tier.BRONZE)
+def webhooks(subject: Subject) -> None:
+    """There are webhook bodies to read, and at least one that means nothing to us."""
+    told = [name for name, changes in subject.changes.items() if changes]
+    require(told, f"no webhook in {subject.folder} means anything: put bodies there as the vendor sends them")
+    unknown = [name for name in subject.webhooks if name.startswith("unknown")]
+    require(unknown, f"put an event that means nothing to us into {subject.folder}/unknown_….json")
+
+
+@check(Tier.BRONZE)
+def understood(subject: Subject, file: str) -> None:
+    """A webhook yields changes; one called unknown… yields none."""
+    changes = subject.parse(subject.webhooks[file])
+    if file.startswith("unknown"):
+        require(not changes, f"{file}.json is unknown to us, and yet yields {changes}")
+    else:
+        require(changes, f"{file}.json yields no change; if it means nothing, call it unknown_…")
+
+
+@check(Tier.BRONZE)
+def twice_the_same(subject: Subject, file: str) -> None:
+    """Read twice, a webhook means the same."""
+    first, second = (tuple(map(_timeless, subject.parse(subject.webhooks[file]))) for _ in range(2))
+    require(first == second, f"{file}.json is read as {first}, and the second time as {second}")
+
+
+@check(Tier.BRONZE)
+def well_formed(subject: Subject, file: str) -> None:
+    """Changes are of the declared types (ids are texts), their times aware and in UTC, `raw` is kept."""
+    for change in subject.parse(subject.webhooks[file]):
+        require_sound(change)
+
+
+@check(Tier.BRONZE)
+def keyed(subject: Subject, file: str) -> None:
+    """Every delivery has a key and a lane, and a body that can be read by itself."""
+    for delivery in subject.deliveries(subject.webhooks[file]):
+        require(delivery.key, f"{file}.json has no key: it could be accepted twice")
+        require(delivery.lane, f"{file}.json has no lane: nothing would keep it in order")
+        subject.make().parse(delivery.body)
+
+
+@check(Tier.BRONZE)
+def strangers(subject: Subject) -> None:
+    """What is no event of the vendor's yields nothing, or is refused as malformed; it breaks nothing."""
+    for body in _STRANGE:
+        try:
+            changes = subject.parse(body)
+        except WebhookRefused:
+            continue
+        except Exception as error:
+            raise AssertionError(f"{body!r} breaks it: {error!r}; raise Malformed instead") from error
+        require(not changes, f"{body!r} yields {changes}")
+        try:
+            subject.make().parse(body)
+        except Malformed:
+            continue
+
+
+@check(Tier.SILVER)
+def scripts_and_emoji(subject: Subject) -> None:
+    """Emoji, traditional Chinese, right-to-left and joined characters come through unchanged."""
+    file, text = _with_text(subject)
+    for word in WORDS:
+        heard = _said(subject, file, text, word)
+        require(heard == word, f"{word!r} comes through as {heard!r} ({file}.json)")
+
+
+@check(Tier.SILVER)
+def large_bodies(subject: Subject) -> None:
+    """A message of a million characters is read whole, in reasonable time."""
+    file, text = _with_text(subject)
+    word = "長" * _LARGE
+    started = datetime.now().astimezone()
+    heard = _said(subject, file, text, word)
+    took = datetime.now().astimezone() - started
+    require(heard == word, f"of {_LARGE} characters {len(heard)} come through")
+    require(took < _PATIENCE, f"reading a message of {_LARGE} characters took {took}")
+
+
+@check(Tier.SILVER)
+def speakers(subject: Subject) -> None:
+    """Agents and bots are told apart from customers in what comes in."""
+    authors = {
+        change.message.author
+        for changes in subject.changes.values()
+        for change in changes
+        if isinstance(change, MessagePosted)
+    }
+    if Capability.REPLY not in subject.adapter.manifest.capabilities:
+        raise NotApplicable("it can't reply")
+    lacking = [each.value for each in (Author.CUSTOMER, Author.AGENT, Author.AI) if each not in authors]
+    require(
+        not lacking,
+        f"no webhook shows a message by: {', '.join(lacking)}. Whoever speaks last decides who may go on",
+    )
+
+
+def require_sound(change: Change) -> None:
+    """What holds for every change, wherever it comes from."""
+    kind = type(change)
+    try:
+        again = msgspec.json.decode(msgspec.json.encode(change), type=kind)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise AssertionError(f"{kind.__name__} is not as declared: {error}") from error
+    require(again == change, f"{kind.__name__} changes when it is stored: {change}")
+    for where, value in _walk(change, kind.__name__):
+        if isinstance(value, datetime):
+            require(value.utcoffset() == timedelta(), f"{where} is {value!r}: make it aware, in UTC")
+        if where.endswith((".id", "_id")) and isinstance(value, str):
+            require(value.strip() and value != "None", f"{where} is {value!r}")
+    if isinstance(change, MessagePosted):
+        require(change.message.raw, "the message's raw is empty: the vendor's own shape must be kept")
+
+
+def _walk(value: Any, where: str) -> Iterator[tuple[str, Any]]:
+    yield where, value
+    if isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            if name != "raw":
+                yield from _walk(getattr(value, name), f"{where}.{name}")
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from _walk(each, where)
+
+
+def _timeless(change: Change) -> Change:
+    """Without the time of reading, where an adapter had to put that for a time that isn't told."""
+    occurred_at: datetime = change.occurred_at
+    is_now = abs(datetime.now().astimezone() - occurred_at) < _MOMENT if occurred_at.tzinfo else False
+    return msgspec.structs.replace(change, occurred_at=datetime.max.replace(tzinfo=UTC)) if is_now else change
+
+
+def _with_text(subject: Subject) -> tuple[str, str]:
+    """A webhook with a message, and the message's text as it stands in the body."""
+    for name, changes in subject.changes.items():
+        for change in changes:
+            if isinstance(change, MessagePosted) and len(change.message.text) > 4:  # noqa: PLR2004 - a word
+                text = change.message.text
+                if any(text in each for each in texts(decode(subject.webhooks[name]))):
+                    return name, text
+    raise NotApplicable("no webhook holds the text of a message")
+
+
+def _said(subject: Subject, file: str, text: str, word: str) -> str:
+    body = msgspec.json.encode(_replaced(decode(subject.webhooks[file]), text, word))
+    posted = [change for change in subject.parse(body) if isinstance(change, MessagePosted)]
+    require(posted, f"{file}.json yields no message any more once its text is another")
+    return posted[0].message.text
+
+
+def _replaced(value: Any, text: str, word: str) -> Any:
+    match value:
+        case str():
+            return value.replace(text, word)
+        case dict():
+            return {name: _replaced(each, text, word) for name, each in value.items()}
+        case list():
+            return [_replaced(each, text, word) for each in value]
+        case _:
+            return value

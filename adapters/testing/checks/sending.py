@@ -1,0 +1,284 @@
+"""Commands: what reaches the vendor, and that our own words are known again."""
+
+import base64
+import io
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import msgspec
+
+from adapters.attachments import Upload
+from adapters.errors import AdapterError, Rejected, Unsupported
+from adapters.manifest import Capability, Tier
+from adapters.model import (
+    Assign,
+    Attachment,
+    Author,
+    ChangeTags,
+    Channel,
+    Command,
+    FindMessage,
+    HandOver,
+    Identity,
+    IdentityKind,
+    MessagePosted,
+    MessageRecord,
+    Note,
+    OpenConversation,
+    ReleaseControl,
+    Reply,
+    SetStatus,
+    Status,
+    TakeControl,
+    UpdateConversation,
+    UpdateCustomer,
+)
+from adapters.testing.checking import NotApplicable, check, require
+from adapters.testing.checks.reading import WORDS
+from adapters.testing.subject import Subject
+from adapters.testing.vendor import json_of, texts
+
+KEY = "0d5e1c52b7a94b0c9a7c0e7f4a1b2c3d"
+TEXT = "Your parcel has cleared customs. 包裹已清關。"
+_FILE = b"\x89PNG\r\n\x1a\n kit \x00\xff" * 40
+
+
+@check(Tier.BRONZE)
+async def unknown_command(subject: Subject) -> None:
+    """What it does not know, or does not declare, is `Unsupported`, and nothing is sent."""
+    can = subject.adapter.manifest.capabilities
+    later: Any = msgspec.defstruct("Later", [("key", str, KEY)], frozen=True, kw_only=True)
+    strange = [("a command of a later version", later())]
+    lacking = [(str(needed), each) for needed, each in commands(subject).items() if needed not in can]
+    strange += [each for each in lacking if each[0] != Capability.RELAY]  # which is a reply, too
+    for what, command in strange:
+        async with subject.opened() as (adapter, watched):
+            try:
+                await adapter.push(command)
+            except Unsupported:
+                continue
+            except Exception as error:
+                raise AssertionError(
+                    f"{what} ends in {error!r}; end push() with `return await super().push(command, uploads)`"
+                ) from error
+            sent = [f"{each.method} {each.url.path}" for each in watched.seen]
+        raise AssertionError(f"{what} is carried out ({sent or 'nothing is sent'}), but not declared")
+
+
+@check(Tier.BRONZE)
+async def unknown_query(subject: Subject) -> None:
+    """A query of a later version is `Unsupported`, too."""
+    later: Any = msgspec.defstruct("Later", [("conversation_id", str, "1")], frozen=True, kw_only=True)
+    async with subject.opened() as (adapter, _):
+        try:
+            await adapter.find(later())
+        except Unsupported:
+            return
+        except Exception as error:
+            raise AssertionError(
+                f"it is answered by {error!r}; end find() with `return await super().find(query)`"
+            ) from error
+    raise AssertionError("it is answered; end find() with `return await super().find(query)`")
+
+
+@check(Tier.BRONZE)
+async def declared_commands(subject: Subject) -> None:
+    """Every declared command is carried out by requests."""
+    for needed, command in _declared(subject):
+        async with subject.opened() as (adapter, watched):
+            try:
+                pushed = await adapter.push(command)
+            except AdapterError as error:
+                raise AssertionError(f"{needed} is declared, and {command} ends in {error!r}") from error
+        require(watched.seen, f"{needed} is declared, and nothing is asked of the vendor")
+        if isinstance(command, Reply | Note | OpenConversation):
+            known = pushed.id or subject.adapter.keeps_tokens
+            require(known, f"{needed} returns no id: nothing would tell its echo from others' words")
+        require(pushed.at is None or pushed.at.tzinfo, f"{needed}: Pushed.at is not aware")
+
+
+@check(Tier.SILVER)
+async def words_arrive(subject: Subject) -> None:
+    """Emoji, traditional Chinese, right-to-left: a reply reaches the vendor letter by letter."""
+    async for word, sent in _replies(subject, WORDS):
+        require(
+            any(word in text for text in sent),
+            f"{word!r} does not reach the vendor as it is; these texts do: {sent}",
+        )
+
+
+@check(Tier.SILVER)
+async def long_replies(subject: Subject) -> None:
+    """A reply of twenty thousand characters is sent whole or rejected with a reason, never cut in silence."""
+    word = "長" * 20_000
+    try:
+        async for _, sent in _replies(subject, [word]):
+            whole = "".join(text for text in sent if "長" in text)
+            require(whole.count("長") >= len(word), f"of {len(word)} characters {whole.count('長')} are sent")
+    except Rejected as error:
+        require(error.detail, "it is rejected without a reason")
+
+
+@check(Tier.SILVER)
+async def own_words(subject: Subject) -> None:
+    """A reply is known again: in its echo by id or token, never as the customer's, and by `find`."""
+    can = subject.adapter.manifest.capabilities
+    if Capability.REPLY not in can:
+        raise NotApplicable("it can't reply")
+    async with subject.opened() as (adapter, _):
+        pushed = await adapter.push(commands(subject)[Capability.REPLY])
+    echoes = [
+        change.message
+        for name, changes in subject.changes.items()
+        if name.startswith("echo")
+        for change in changes
+        if isinstance(change, MessagePosted)
+    ]
+    require(echoes, f"put the webhook that tells of our own reply into {subject.folder}/echo….json")
+    for echo in echoes:
+        require(echo.author in {Author.AI, Author.AGENT}, f"our own reply is read as by {echo.author}")
+    ours = [each for each in echoes if each.token == KEY or each.id == pushed.id]
+    require(
+        ours,
+        f"no echo has the id that was answered ({pushed.id!r}) or our key ({KEY}) as its token:"
+        f" {[(each.id, each.token) for each in echoes]}",
+    )
+    if Capability.FIND_MESSAGE in can:
+        await _found_again(subject, ours[0])
+
+
+@check(Tier.GOLD)
+async def files_come(subject: Subject) -> None:
+    """A message's attachments are told with address and name, and no credentials go to strangers."""
+    if Capability.ATTACHMENTS not in subject.adapter.manifest.capabilities:
+        raise NotApplicable("it declares no attachments")
+    files = [
+        attachment
+        for changes in subject.changes.values()
+        for change in changes
+        if isinstance(change, MessagePosted)
+        for attachment in change.message.attachments
+    ]
+    require(files, "no webhook shows a message with an attachment")
+    for each in files:
+        require(each.id and each.url.startswith(("http://", "https://")), f"{each} has no id, or no address")
+        require(each.name or each.content_type, f"{each} has neither name nor type")
+    adapter = subject.make()
+    stranger = adapter.fetch(Attachment(id="1", url="https://stranger.example/a.png"))
+    require(not stranger.headers, f"credentials would go to a stranger: {list(stranger.headers)}")
+    require(stranger.url == "https://stranger.example/a.png", "a stranger's address is changed")
+
+
+@check(Tier.GOLD)
+async def files_go(subject: Subject) -> None:
+    """A reply's file reaches the vendor byte by byte."""
+    if Capability.SEND_ATTACHMENTS not in subject.adapter.manifest.capabilities:
+        raise NotApplicable("it declares to send no attachments")
+    attachment = Attachment(
+        id="1", url="https://files.example/receipt.png", name="收據 1.png", content_type="image/png"
+    )
+    reply = msgspec.structs.replace(_reply(subject), attachments=(attachment,))
+    upload = Upload(name=attachment.name, content_type="image/png", size=len(_FILE), file=io.BytesIO(_FILE))
+    async with subject.opened() as (adapter, watched):
+        await adapter.push(reply, (upload,))
+    encoded = base64.b64encode(_FILE)
+    require(
+        any(_FILE in each.content or encoded in each.content for each in watched.seen),
+        f"the file's bytes are in no request: {[f'{each.method} {each.url.path}' for each in watched.seen]}",
+    )
+
+
+def commands(subject: Subject) -> dict[Capability, Command]:
+    """A command of each kind, about what the scripted vendor knows."""
+    ids = subject.ids
+    at: dict[str, Any] = {"key": KEY, "conversation_id": ids.conversation}
+    reply = _reply(subject)
+    team = {"team_id": ids.team} if ids.team else {"assignee_id": ids.person}
+    return {
+        Capability.REPLY: reply,
+        Capability.RELAY: msgspec.structs.replace(reply, author=Author.CUSTOMER),
+        Capability.NOTE: Note(text=TEXT, **at),
+        Capability.ASSIGN: Assign(**at, **team),
+        Capability.SET_STATUS: SetStatus(status=Status.RESOLVED, **at),
+        Capability.CHANGE_TAGS: ChangeTags(add=("kit-added",), remove=("kit-removed",), **at),
+        Capability.UPDATE_CUSTOMER: UpdateCustomer(
+            key=KEY, customer_id=ids.customer, attributes={"member_level": "gold"}
+        ),
+        Capability.UPDATE_CONVERSATION: UpdateConversation(attributes={"order_number": "CS-10482"}, **at),
+        Capability.OPEN_CONVERSATION: OpenConversation(
+            key=KEY,
+            subject="Parcel at customs",
+            text=TEXT,
+            customer_name="陳雅婷",
+            identities=(Identity(IdentityKind.EMAIL, "chen.yating@example.com"),),
+            channel=Channel.CHAT,
+        ),
+        Capability.HAND_OVER: HandOver(
+            summary="The parcel is at customs.",
+            to=ids.hand_over_to or None,
+            package={"turns": [TEXT] * 3},
+            **at,
+        ),
+        Capability.TAKE_CONTROL: TakeControl(**at),
+        Capability.RELEASE_CONTROL: ReleaseControl(**at),
+    }
+
+
+def sent_texts(requests: Sequence[httpx.Request]) -> list[str]:
+    """Every text in the bodies and queries of these requests."""
+    return [text for request in requests for text in _texts(request)]
+
+
+def _texts(request: httpx.Request) -> Iterator[str]:
+    yield from request.url.params.values()
+    body = json_of(request.content)
+    if body is not None:
+        for text in texts(body):
+            yield text
+            yield from texts(json_of(text.encode()))  # JSON inside JSON
+    elif request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        yield from httpx.QueryParams(request.content.decode()).values()
+    else:
+        yield request.content.decode("utf-8", "replace")
+
+
+def _reply(subject: Subject) -> Reply:
+    return Reply(key=KEY, conversation_id=subject.ids.conversation, text=TEXT, author=Author.AI)
+
+
+def _declared(subject: Subject) -> list[tuple[Capability, Command]]:
+    can = subject.adapter.manifest.capabilities
+    return [(needed, command) for needed, command in commands(subject).items() if needed in can]
+
+
+async def _replies(subject: Subject, words: Sequence[str]) -> Any:
+    if Capability.REPLY not in subject.adapter.manifest.capabilities:
+        raise NotApplicable("it can't reply")
+    for word in words:
+        async with subject.opened() as (adapter, watched):
+            await adapter.push(msgspec.structs.replace(_reply(subject), text=word))
+        yield word, sent_texts(watched.seen)
+
+
+async def _found_again(subject: Subject, echo: MessageRecord) -> None:
+    query = FindMessage(
+        conversation_id=subject.ids.conversation,
+        token=KEY,
+        text=TEXT,
+        private=False,
+        since=echo.sent_at.astimezone(UTC) - timedelta(minutes=1),
+    )
+    async with subject.opened() as (adapter, _):
+        result = await adapter.find(query)
+    require(
+        isinstance(result, MessageRecord) and result.id == echo.id,
+        f"find(FindMessage) gives {result}, not the message {echo.id} that was sent: let the scripted vendor"
+        f" list it, with the text {TEXT!r}",
+    )
+    assert isinstance(result, MessageRecord)
+    later = datetime.now(UTC)
+    lost = msgspec.structs.replace(query, token=KEY[::-1], text="never said", since=later)
+    async with subject.opened() as (adapter, _):
+        require(await adapter.find(lost) is None, "find(FindMessage) finds what was never sent")

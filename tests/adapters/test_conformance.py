@@ -1,0 +1,32 @@
+"""The shipped adapters pass the conformance kit, each at the tier that it claims."""
+
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from adapters.contract import Adapter
+from adapters.testing import AdapterSuite
+from adapters.vendors.chatwoot.adapter import Chatwoot
+from adapters.vendors.memory.adapter import Memory
+
+_ROOT = Path(__file__).parents[2]
+_DESCRIPTIONS = Path(os.environ.get("DESKBRIDGE_REFERENCE", _ROOT.parent / "shared")) / "vendor-specs"
+
+
+def description(place: str) -> Path | None:
+    """A vendor's own description, where the reference material is at hand."""
+    path = _DESCRIPTIONS / place
+    return path if path.is_file() else None
+
+
+class TestMemory(AdapterSuite):
+    """The reference helpdesk."""
+
+    adapter: ClassVar[type[Adapter]] = Memory
+
+
+class TestChatwoot(AdapterSuite):
+    """Chatwoot."""
+
+    adapter: ClassVar[type[Adapter]] = Chatwoot
+    description: ClassVar[Path | None] = description("chatwoot/swagger-4.13.0.json")
