@@ -202,9 +202,20 @@ async def save_shared(
     await conflicts.save(connection, everyone)
     others = [each for each in fields.behind(customer, rules) if each is not without]
     if others:
-        refs = await threads.next_refs(connection)
-        wanted = _updates(others, refs, new_key, None)
-        await field_updates.ask(connection, UPDATE_CUSTOMER, wanted, priority=Priority.FIELDS, now=now)
+        await ask_updates(connection, others, await threads.next_refs(connection), new_key=new_key, now=now)
+
+
+async def ask_updates(
+    connection: AsyncConnection,
+    behind: Iterable[SharedRecord],
+    refs: Refs,
+    *,
+    new_key: Callable[[], str],
+    now: datetime,
+) -> None:
+    """Have these held records written to, unless a command that will do so waits already."""
+    wanted = _updates(behind, refs, new_key, None)
+    await field_updates.ask(connection, UPDATE_CUSTOMER, wanted, priority=Priority.FIELDS, now=now)
 
 
 async def _read(adapter: Adapter, record_id: str) -> CustomerRecord:

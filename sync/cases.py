@@ -36,6 +36,8 @@ class CaseRecord(Struct, kw_only=True, eq=False):
     attributes: dict[str, Any] = field(default_factory=dict)
     vendor_updated_at: datetime | None = None
     revision: int | None = None
+    deleted: bool = False
+    """Whether the vendor has it no more."""
     shared: dict[str, Copy] = field(default_factory=dict)
     golden: dict[str, Version] = field(default_factory=dict)
     conflicts: list[ConflictChange] = field(default_factory=list)

@@ -84,6 +84,7 @@ class SharedRecord(Protocol):
     attributes: dict[str, Any]
     vendor_updated_at: datetime | None
     revision: int | None
+    deleted: bool
     shared: dict[str, Copy]
     golden: dict[str, Version]
     conflicts: list[ConflictChange]

@@ -255,6 +255,8 @@ def to_write(customer: SharedRecord, rules: FieldRules) -> dict[str, Any]:
     """The fields that this record should hold and isn't known to, with their values."""
     connection, _ = customer.vendor_address
     wanted: dict[str, Any] = {}
+    if customer.deleted:
+        return wanted
     for name in rules.written_to(connection):
         copy, version = _copy(customer, name), golden(customer, name)
         if copy.restore is not None:

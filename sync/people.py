@@ -1,5 +1,6 @@
 """The customers of a batch while its lanes are worked: who of them are one person. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, assert_never
@@ -18,8 +19,10 @@ from sync.identity import (
     Nobody,
     Party,
     State,
+    addresses,
     decide,
     may_link,
+    normalise,
 )
 from sync.mirror import apply_customer
 from sync.thread import CustomerState
@@ -114,17 +117,14 @@ class People:
                 holders.append(customer)
 
     def _keys(self, customer: CustomerState) -> set[Key]:
-        found = (may_link(address, mark, self.rules) for address, mark in customer.addresses.items())
-        return {key for key in found if key is not None and key not in self._shared}
+        return keys_of(customer, self.rules) - self._shared
 
     def _party(self, main_ref: int) -> Party:
         members = self._parties[main_ref]
         return Party(
             main_ref=main_ref,
             refs=frozenset(each.ref for each in members),
-            connections=frozenset(
-                name for each in members for name, kind, _ in each.addresses if kind == IdentityKind.VENDOR
-            ),
+            connections=frozenset(each.vendor_address[0] for each in members if not each.deleted),
             keys=frozenset(key for each in members for key in self._keys(each)),
             apart=frozenset(ref for each in members for ref in each.apart),
         )
@@ -183,6 +183,32 @@ class People:
 
 def _evidence(keys: Iterable[Key]) -> tuple[dict[str, Any], ...]:
     return tuple({"kind": kind, "value": value} for kind, value in keys)
+
+
+def reread(customer: CustomerState, rules: LinkRules) -> dict[Address, Mark]:
+    """The addresses that these rules read otherwise than those under which they were stored.
+
+    An address that was given up for another stays so: it alone of its kind was merely unreadable.
+    """
+    home, id_ = customer.vendor_address
+    found = addresses(CustomerRecord(id=id_, attributes=customer.attributes), home, rules)
+    count = Counter(kind for _, kind, _ in customer.known)
+    for address, mark in customer.known.items():
+        _, kind, value = address
+        told = found.get(address)
+        given_up = told is None and mark.normal is None and count[kind] > 1
+        if kind != IdentityKind.VENDOR and not given_up:
+            verified = mark.verified or (told is not None and told.verified)
+            found[address] = Mark(normalise(kind, value, rules.region), verified)
+    return {address: mark for address, mark in found.items() if customer.known.get(address) != mark}
+
+
+def keys_of(customer: CustomerState, rules: LinkRules) -> set[Key]:
+    """What a customer's addresses link by; nothing, once the vendor has the record no more."""
+    if customer.deleted:
+        return set()
+    found = (may_link(address, mark, rules) for address, mark in customer.addresses.items())
+    return {key for key in found if key is not None}
 
 
 def news(

@@ -50,6 +50,8 @@ class CustomerState(Struct, kw_only=True, eq=False):
     """Those that a person said are somebody else."""
     held: bool = False
     """Whether its row is ours until the transaction ends."""
+    deleted: bool = False
+    """Whether the vendor has its record no more: then its addresses link nobody, and nothing is written."""
     revision: int | None = None
     """The vendor's own number of this version."""
     shared: dict[str, Copy] = field(default_factory=dict)

@@ -30,7 +30,8 @@ ORDER BY conversation_ref FOR UPDATE
 """).bindparams(_MAINS)
 # Apart from the locking: only a statement that begins with the locks held sees what others have just written.
 _READ = text("""
-SELECT l.*, v.connection, v.id, jsonb_build_object('status', v.status, 'subject', v.subject, 'tags', v.tags,
+SELECT l.*, v.connection, v.id, v.deleted_at IS NOT NULL AS deleted,
+    jsonb_build_object('status', v.status, 'subject', v.subject, 'tags', v.tags,
     'attributes', v.attributes, 'vendor_updated_at', v.vendor_updated_at) AS mirrored
 FROM conversation_link l JOIN conversation v ON v.ref = l.conversation_ref
 WHERE l.main_ref = ANY(:mains) ORDER BY l.conversation_ref <> l.main_ref, l.conversation_ref
@@ -65,6 +66,7 @@ def _record(row: Any) -> CaseRecord:
             "main_ref": row.main_ref,
             "connection": row.connection,
             "id": row.id,
+            "deleted": row.deleted,
             "shared": row.shared,
             "golden": row.golden,
         },

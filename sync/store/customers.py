@@ -26,7 +26,8 @@ from sync.thread import CustomerState, Thread
 
 CUSTOMER = """
 to_jsonb(c) || jsonb_build_object(
-    'known', (SELECT jsonb_agg(jsonb_build_array(i.connection, i.kind, i.value, i.normal, i.verified))
+    'known', (SELECT jsonb_agg(jsonb_build_array(i.connection, i.kind, i.value, i.normal, i.verified,
+                  i.deleted_at IS NOT NULL))
               FROM identity i WHERE i.customer_ref = c.ref),
     'kin', (SELECT jsonb_agg(to_jsonb(k)) FROM customer k WHERE k.main_ref = c.main_ref AND k.ref <> c.ref))
 """
@@ -48,7 +49,9 @@ _HOLDERS = text("""
 SELECT a.kind, a.normal, i.customer_ref, c.main_ref
 FROM unnest(:kinds, :normals) AS a(kind, normal)
 CROSS JOIN LATERAL (
-    SELECT DISTINCT customer_ref FROM identity WHERE kind = a.kind AND normal = a.normal
+    SELECT DISTINCT customer_ref FROM identity h WHERE kind = a.kind AND normal = a.normal
+        AND NOT EXISTS (SELECT 1 FROM identity v
+            WHERE v.customer_ref = h.customer_ref AND v.kind = 'vendor' AND v.deleted_at IS NOT NULL)
     ORDER BY customer_ref LIMIT :most
 ) AS i
 JOIN customer c ON c.ref = i.customer_ref
@@ -106,6 +109,51 @@ async def load(
     return found, People(rules, held.values(), shared)
 
 
+_PAGE = text(
+    f"SELECT {CUSTOMER} AS customer FROM customer c WHERE c.ref > :after ORDER BY c.ref LIMIT :most"  # noqa: S608
+)
+
+
+async def page(connection: AsyncConnection, *, after: int, most: int) -> list[CustomerState]:
+    """The next customers in the order of their refs, to look at; without their kin."""
+    people: dict[int, CustomerState] = {}
+    for stored in await connection.scalars(_PAGE, {"after": after, "most": most}):
+        customer_of({**stored, "kin": []}, people)
+    return list(people.values())
+
+
+async def count(connection: AsyncConnection) -> int:
+    """How many records of customers there are."""
+    return await connection.scalar(text("SELECT count(*) FROM customer")) or 0
+
+
+async def linkable(
+    connection: AsyncConnection, keys: Mapping[int, set[Key]], mains: Mapping[int, int], rules: LinkRules
+) -> set[int]:
+    """Of these customers, those with an address that somebody else has, too; nothing is locked."""
+    holders = await _holders(connection, set().union(*keys.values()), rules)
+    return {
+        ref
+        for ref, own in keys.items()
+        if any(main != mains[ref] for key in own for main in holders.get(key, {}).values())
+    }
+
+
+async def hold_to_link(
+    connection: AsyncConnection,
+    fresh: Mapping[int, set[Key]],
+    customers: Iterable[CustomerState],
+    rules: LinkRules,
+) -> tuple[dict[int, CustomerState], set[Key]]:
+    """Hold these customers, whoever else has these addresses of theirs, and their parties, by ref.
+
+    Also says which addresses too many have. Raises PeopleMovedError.
+    """
+    found = {each.vendor_address: each for each in customers}
+    wanted = {address: fresh[each.ref] for address, each in found.items()}
+    return await _hold(connection, wanted, found, rules)
+
+
 async def _read(
     connection: AsyncConnection, wanted: Sequence[VendorId], threads: Iterable[Thread]
 ) -> dict[VendorId, CustomerState]:
@@ -127,7 +175,9 @@ def customer_of(stored: Mapping[str, Any] | None, people: dict[int, CustomerStat
     known = people.get(stored["ref"])
     if known is None:
         known = msgspec.convert({**stored, "known": {}, "kin": stored["kin"] or []}, CustomerState)
-        known.known = {(name, kind, value): Mark(*mark) for name, kind, value, *mark in stored["known"] or []}
+        addresses = stored["known"] or []
+        known.known = {(name, kind, value): Mark(*mark) for name, kind, value, *mark, _ in addresses}
+        known.deleted = any(kind == IdentityKind.VENDOR and gone for _, kind, *_, gone in addresses)
         people[known.ref] = known
     return known
 
