@@ -103,7 +103,7 @@ class Subject:
     @cached_property
     def webhooks(self) -> dict[str, bytes]:
         """The webhook bodies, by the names of their files."""
-        return {path.stem: path.read_bytes() for path in sorted(self.folder.glob("*.json"))}
+        return {path.stem: path.read_bytes().strip() for path in sorted(self.folder.glob("*.json"))}
 
     @cached_property
     def known(self) -> dict[str, Known]:

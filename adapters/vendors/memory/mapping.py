@@ -67,30 +67,30 @@ def change(event: dict[str, Any]) -> Change | None:
 
 def message(raw: dict[str, Any]) -> MessageRecord:
     """A message."""
-    agent = raw["agent"]
+    agent = raw.get("agent")
     return MessageRecord(
         id=raw["id"],
         author=_AUTHORS.get(raw["author"], Author.UNKNOWN),
         text=raw["text"],
         sent_at=moment(raw["created_at"]),
         person=Person(agent["id"], agent["name"]) if agent else None,
-        private=raw["private"],
-        token=raw["token"],
+        private=bool(raw.get("private")),
+        token=raw.get("token"),
         raw=raw,
     )
 
 
 def conversation(raw: dict[str, Any]) -> ConversationRecord:
     """A conversation."""
-    assignee = raw["assignee"]
+    assignee = raw.get("assignee")
     return ConversationRecord(
         id=raw["id"],
         customer_id=raw["customer_id"],
         channel=_CHANNELS.get(raw["channel"], Channel.UNKNOWN),
         status=STATUSES.get(raw["status"], Status.UNKNOWN),
-        tags=tuple(raw["tags"]),
+        tags=tuple(raw.get("tags") or ()),
         assignee=Person(assignee["id"], assignee["name"]) if assignee else None,
-        subject=raw["subject"] or "",
+        subject=raw.get("subject") or "",
         attributes=raw.get("attributes", UNSET),
         updated_at=moment(raw["updated_at"]),
         raw=raw,
@@ -99,7 +99,7 @@ def conversation(raw: dict[str, Any]) -> ConversationRecord:
 
 def customer(raw: dict[str, Any]) -> CustomerRecord:
     """A customer with every address the helpdesk knows."""
-    proven = raw.get("verified", ())
+    proven = raw.get("verified") or ()
     addresses = (
         (IdentityKind.EMAIL, "email"),
         (IdentityKind.PHONE, "phone"),
@@ -110,10 +110,10 @@ def customer(raw: dict[str, Any]) -> CustomerRecord:
         name=raw["name"],
         identities=(
             Identity(IdentityKind.VENDOR, raw["id"]),
-            *(Identity(kind, raw[name], name in proven) for kind, name in addresses if raw[name]),
+            *(Identity(kind, raw[name], name in proven) for kind, name in addresses if raw.get(name)),
         ),
         attributes=raw["attributes"],
-        language=raw["language"] or UNSET,
+        language=raw.get("language") or UNSET,
         updated_at=moment(raw["updated_at"]),
         revision=raw["revision"],
         raw=raw,
