@@ -10,6 +10,7 @@ from adapters import model
 from adapters.model import AnswerPrepared, Author
 from gateway import package
 from gateway.scene import AI, Answering, Occasion, Scene, Stage
+from gateway.thin import Fetching
 from rules import turns
 from rules.turns import TurnState
 from rules.verdict import AnswerState
@@ -28,6 +29,8 @@ from sync.thread import (
 )
 
 EARLIER_TEXTS = 4
+Sendable = model.Command | Answering | Fetching
+"""What the outbox takes."""
 
 
 def move_lease(stage: Stage, scene: Scene, happening: Happening, cause: str, occasion: Occasion) -> None:
@@ -122,7 +125,7 @@ def end_hand_off(stage: Stage, scene: Scene, state: str) -> None:
 def send(
     stage: Stage,
     scene: Scene,
-    command: model.Command | Answering,
+    command: Sendable,
     occasion: Occasion,
     *,
     connection: str | None = None,
@@ -133,21 +136,26 @@ def send(
 ) -> None:
     """Put a command into the outbox; one `for_ai` is only carried out under the present epoch."""
     thread = scene.thread
-    thread.commands.append(
-        NewCommand(
-            ref=stage.refs.next(),
-            connection=connection or thread.conversation.connection,
-            command=command,
-            kind=str(type(command).__struct_config__.tag),
-            key=command.key,
-            created_at=stage.now,
-            ready_at=ready_at or stage.now,
-            priority=priority,
-            epoch=thread.lease.epoch if for_ai else None,
-            turn=turn,
-            decision_ref=occasion.decision_ref,
-            event_ref=occasion.event_ref,
-        )
+    new = new_command(stage, command, occasion, connection=connection or thread.conversation.connection)
+    new.priority, new.turn = priority, turn
+    new.ready_at = ready_at or stage.now
+    new.epoch = thread.lease.epoch if for_ai else None
+    thread.commands.append(new)
+
+
+def new_command(stage: Stage, command: Sendable, occasion: Occasion, *, connection: str) -> NewCommand:
+    """A command for the outbox, about whatever it is put down for."""
+    return NewCommand(
+        ref=stage.refs.next(),
+        connection=connection,
+        command=command,
+        kind=str(type(command).__struct_config__.tag),
+        key=command.key,
+        created_at=stage.now,
+        ready_at=stage.now,
+        priority=Priority.FIELDS,
+        decision_ref=occasion.decision_ref,
+        event_ref=occasion.event_ref,
     )
 
 

@@ -80,6 +80,7 @@ async def _serve(state: State, house: House, *, with_worker: bool) -> None:
         body_limit=house.settings.body_limit,
         clock=house.clock,
         metrics=house.metrics,
+        public_url=house.settings.public_url if "public_url" in house.settings.model_fields_set else "",
     )
     state.worker = None
     if with_worker:

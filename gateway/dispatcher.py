@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import msgspec
 import structlog
@@ -20,6 +19,7 @@ from adapters.contract import Adapter
 from adapters.errors import AdapterError, Fatal, Held, Rejected, Retryable
 from config.clock import Clock
 from config.settings import Settings
+from gateway import fetching, outcomes
 from gateway.answering import AnswerFunction, prepare
 from gateway.casework import CaseWriter
 from gateway.fieldwork import FieldWriter
@@ -29,13 +29,14 @@ from gateway.limits.purpose import spending
 from gateway.looking import look_for, status_was_set
 from gateway.metrics import Metrics
 from gateway.scene import AI, Answering
+from gateway.thin import FETCH, Fetching
 from sync.absence import Absences
 from sync.delivery import Outcome, Patience, Verdict, after_failure
 from sync.group_commit import GroupCommit
 from sync.priority import priority_of
 from sync.store import inbox, outbox, threads
 from sync.store.field_updates import UPDATE_CONVERSATION
-from sync.store.inbox import RawEvent, lane_of
+from sync.store.inbox import RawEvent
 from sync.store.outbox import Claimed, Finished
 
 log = structlog.get_logger()
@@ -49,10 +50,10 @@ STORE_AGAIN = 0.5
 
 
 class Done(Struct, frozen=True, kw_only=True):
-    """A finished attempt and what it gave: the vendor's id, or an answer for the inbox."""
+    """A finished attempt, and what it gave for the inbox."""
 
     finished: Finished
-    answer: model.AnswerPrepared | None = None
+    told: RawEvent | None = None
 
 
 class _Trial(Struct, kw_only=True):
@@ -63,7 +64,7 @@ class _Trial(Struct, kw_only=True):
     status: int | None = None
     detail: str = ""
     pushed: model.Pushed = model.Pushed()
-    answer: model.AnswerPrepared | None = None
+    told: RawEvent | None = None
 
 
 class Dispatcher:
@@ -212,7 +213,7 @@ class Dispatcher:
             except Exception as error:  # noqa: BLE001 - every failure becomes a verdict
                 verdict = self._judge(error, claimed, trial, wrote=purpose.wrote)
         return Done(
-            answer=trial.answer,
+            told=trial.told,
             finished=Finished(
                 claimed=msgspec.structs.replace(claimed, claimed_at=trial.claimed_at),
                 worker=self.worker,
@@ -245,40 +246,65 @@ class Dispatcher:
     async def _try(self, claimed: Claimed, trial: _Trial) -> Verdict:
         if claimed.connection == AI:
             question = msgspec.convert(claimed.body, Answering)
-            trial.answer = await prepare(self._answer, question, self._settings.answers, self._clock)
+            answer = await prepare(self._answer, question, self._settings.answers, self._clock)
+            trial.told = outcomes.answered(claimed, answer)
             return Verdict(state="done", outcome=Outcome.DELIVERED)
         adapter = self._adapters.get(claimed.connection)
         if adapter is None:
             raise Fatal(f"no connection is called {claimed.connection!r}; add it to the configuration")
+        if claimed.kind == FETCH:
+            trial.told = await self._look_up(claimed, adapter)
+            return Verdict(state="done", outcome=Outcome.DELIVERED if trial.told else Outcome.NEEDLESS)
         if (writer := self._writer(claimed)) is not None:
             return await writer.write(claimed, adapter)
+        return await self._send(claimed, trial, adapter)
+
+    async def _send(self, claimed: Claimed, trial: _Trial, adapter: Adapter) -> Verdict:
         try:
             command = msgspec.convert(claimed.body, model.Command)
         except msgspec.ValidationError as error:
             raise Rejected(f"the stored command can't be read: {error}") from error
-        if claimed.outcome_unknown and isinstance(command, model.Reply | model.Note):
-            found = await look_for(adapter, command, since=claimed.created_at)
-            if found is not None:
-                trial.pushed = model.Pushed(id=found.id, at=found.sent_at)
-                return Verdict(state="done", outcome=Outcome.FOUND)
-            trial.doubt = False
-        if claimed.outcome_unknown and isinstance(command, model.SetStatus):
-            async with self._engine.connect() as connection:
-                told = await outbox.load_told(connection, claimed.ref)
-            patient = claimed.attempts < self._patience.attempts // 2
-            if await status_was_set(adapter, command, told, patient=patient):
-                return Verdict(state="done", outcome=Outcome.FOUND)
+        if claimed.outcome_unknown and await self._was_done(claimed, command, trial, adapter):
+            return Verdict(state="done", outcome=Outcome.FOUND)
         if self._clock() - claimed.claimed_at > FRESH and not await self._renew(claimed, trial):
             reason = "the right to send it was lost before it was sent"
             return Verdict(state="superseded", outcome=Outcome.SUPERSEDED, reason=reason)
         trial.pushed = await adapter.push(command)
         return Verdict(state="done", outcome=Outcome.DELIVERED)
 
+    async def _was_done(
+        self, claimed: Claimed, command: model.Command, trial: _Trial, adapter: Adapter
+    ) -> bool:
+        """Whether an earlier try worked, as the vendor says (promise 2)."""
+        match command:
+            case model.Reply() | model.Note():
+                found = await look_for(adapter, command, since=claimed.created_at)
+                if found is not None:
+                    trial.pushed = model.Pushed(id=found.id, at=found.sent_at)
+                    return True
+                trial.doubt = False
+            case model.SetStatus():
+                async with self._engine.connect() as connection:
+                    told = await outbox.load_told(connection, claimed.ref)
+                patient = claimed.attempts < self._patience.attempts // 2
+                return await status_was_set(adapter, command, told, patient=patient)
+            case _:
+                pass
+        return False
+
     def _writer(self, claimed: Claimed) -> FieldWriter | CaseWriter | None:
         """Who writes what is looked up only when it goes: shared fields."""
         if claimed.customer_ref is not None:
             return self._fields
         return self._cases if claimed.kind == UPDATE_CONVERSATION else None
+
+    async def _look_up(self, claimed: Claimed, adapter: Adapter) -> RawEvent | None:
+        asked = msgspec.convert(claimed.body, Fetching)
+        changes = await fetching.look_up(adapter, asked, attempt=claimed.attempts, held=self._held(claimed))
+        return outcomes.fetched(claimed, changes, origin=asked.origin, now=self._clock())
+
+    def _held(self, claimed: Claimed) -> fetching.Held:
+        return fetching.Held(engine=self._engine, connection=claimed.connection)
 
     async def _renew(self, claimed: Claimed, trial: _Trial) -> bool:
         """Whether it is still ours to send, after a freeze or a long look (promises 2 and 4)."""
@@ -295,9 +321,9 @@ class Dispatcher:
         async with self._engine.begin() as connection:
             await outbox.settle(connection, finished)
             await self._store_messages(connection, finished)
-            answers = [event for done in batch if (event := _answer_event(done)) is not None]
-            if answers:
-                await inbox.accept(connection, answers)
+            told = [done.told for done in batch if done.told is not None]
+            if told:
+                await inbox.accept(connection, told)
             await self._measure(connection, finished)
         return [None] * len(batch)
 
@@ -305,7 +331,9 @@ class Dispatcher:
         said = [f for f in finished if f.remote_id and f.claimed.kind in {"reply", "note"}]
         if said:
             refs = await threads.next_refs(connection)
-            await outbox.record_own_messages(connection, [_message_row(item, refs.next()) for item in said])
+            await outbox.record_own_messages(
+                connection, [outcomes.own_message(item, refs.next()) for item in said]
+            )
 
     async def _measure(self, connection: AsyncConnection, finished: Sequence[Finished]) -> None:
         """First-response times, from when the customer first wrote to when the reply was there."""
@@ -347,35 +375,3 @@ class Dispatcher:
             waited_ms=round((finished.started_at - claimed.created_at).total_seconds() * 1000, 1),
             took_ms=round(seconds * 1000, 1),
         )
-
-
-def _answer_event(done: Done) -> RawEvent | None:
-    claimed = done.finished.claimed
-    if done.answer is None or claimed.home is None or claimed.conversation_id is None:
-        return None
-    return RawEvent(
-        connection=AI,
-        key=claimed.key,
-        lane=lane_of(claimed.home, claimed.conversation_id),
-        body=msgspec.json.encode(done.answer),
-        received_at=done.finished.ended_at,
-    )
-
-
-def _message_row(finished: Finished, ref: int) -> dict[str, Any]:
-    claimed = finished.claimed
-    private = claimed.kind == "note"
-    return {
-        "ref": ref,
-        "conversation_ref": claimed.conversation_ref,
-        "id": finished.remote_id,
-        "author": "system" if private else claimed.body["author"],
-        "person": claimed.body.get("person"),
-        "text": claimed.body["text"],
-        "private": private,
-        "attachments": [],
-        "origin": "live",
-        "sent_at": finished.ended_at,
-        "seen_at": finished.ended_at,
-        "command_ref": claimed.ref,
-    }

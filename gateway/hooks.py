@@ -51,6 +51,7 @@ class Hooks:
         body_limit: int,
         clock: Clock,
         metrics: Metrics,
+        public_url: str = "",
     ) -> None:
         # One statement does it all, so it needs no BEGIN and COMMIT around it.
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -60,6 +61,7 @@ class Hooks:
         self._metrics = metrics
         self._commits = GroupCommit(self._write, writers=WRITERS, limit=WRITE_LIMIT)
         self._complained = False
+        self._public = public_url.rstrip("/")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -104,11 +106,15 @@ class Hooks:
         query = scope["query_string"].decode("latin-1")
         return Webhook(
             method=scope["method"],
-            url=f"{scope['scheme']}://{headers.get('host', '')}{scope['path']}{'?' if query else ''}{query}",
+            url=f"{self._address(scope, headers)}{scope['path']}{'?' if query else ''}{query}",
             query=_parse_query(query),
             headers=headers,
             body=body,
         )
+
+    def _address(self, scope: Scope, headers: Mapping[str, str]) -> str:
+        """What some vendors sign: where they reach us, whatever a proxy makes of it on the way."""
+        return self._public or f"{scope['scheme']}://{headers.get('host', '')}"
 
     async def _read_on(self, start: bytes, receive: Receive) -> bytes:
         parts = [start]

@@ -18,10 +18,11 @@ from adapters.model import AnswerPrepared, DeskActed, MessagePosted
 from config.clock import Clock
 from config.database import refuses_data
 from config.settings import Settings
-from gateway import acts, casework, package
+from gateway import acts, casework, package, touching
 from gateway.fieldwork import rules_of, updates
 from gateway.linking import link_rules
 from gateway.scene import INSIDE, Occasion, Policies, Scene, Stage
+from gateway.touching import home_of
 from gateway.wiring import DoubtSettled, Timer, advance
 from gateway.wiring import Event as Change
 from sync.people import People
@@ -227,12 +228,14 @@ class LaneWorker:
             field_rules=self._field_rules,
         )
         pairs = [(home_of(event), change) for event, change in changes]
-        found = await loading.load(connection, dict.fromkeys(a for p in pairs for a in _addresses(*p)))
+        found = await loading.load(
+            connection, dict.fromkeys(a for p in pairs for a in touching.addresses(*p))
+        )
         stage.customers, stage.people = await customers.load(
             connection,
-            told=[(home, record) for home, change in pairs for record in _records(change)],
-            named=[a for p in pairs for a in _named(*p)],
-            merged=[a for p in pairs for a in _merged(*p)],
+            told=[(home, record) for home, change in pairs for record in touching.records(change)],
+            named=[a for p in pairs for a in touching.named(*p)],
+            merged=[a for p in pairs for a in touching.merged(*p)],
             threads=list(found.values()),
             rules=self._link_rules,
         )
@@ -250,10 +253,9 @@ class LaneWorker:
         self, connection: AsyncConnection, stage: Stage, pairs: Sequence[tuple[str, Change]]
     ) -> None:
         posted = [(home, c) for home, c in pairs if isinstance(c, MessagePosted)]
-        existing = [stage.scenes[a].thread for a in _known(stage, posted)]
+        existing = _threads(stage, posted)
         await loading.load_known_messages(connection, existing, [c.message.id for _, c in posted])
-        wanted = dict.fromkeys(a for home, c in pairs if isinstance(c, _TOLD) for a in _addresses(home, c))
-        told = [stage.scenes[a].thread for a in wanted if a in stage.scenes]
+        told = _threads(stage, [(home, c) for home, c in pairs if isinstance(c, _TOLD)])
         await loading.load_ledger(connection, told, [c.message for _, c in posted])
         await loading.load_recent(connection, _resolved(stage, pairs))
         for thread in told:
@@ -301,7 +303,7 @@ class LaneWorker:
         await field_updates.ask(
             connection, UPDATE_CUSTOMER, updates(stage), priority=Priority.FIELDS, now=stage.now
         )
-        await threads.save(connection, [s.thread for s in scenes])
+        await threads.save(connection, [s.thread for s in scenes], stage.errands)
         await rules_store.save_turns(connection, [s.history for s in scenes])
         await rules_store.save_decisions(connection, [d for s in scenes for d in s.decisions])
 
@@ -317,55 +319,14 @@ def _resolved(stage: Stage, pairs: Sequence[tuple[str, Change]]) -> list[Thread]
     return [stage.scenes[address].thread for address in addresses if address in stage.scenes]
 
 
+def _threads(stage: Stage, pairs: Sequence[tuple[str, Change]]) -> list[Thread]:
+    wanted = dict.fromkeys(address for pair in pairs for address in touching.addresses(*pair))
+    return [stage.scenes[address].thread for address in wanted if address in stage.scenes]
+
+
 _TOLD = MessagePosted | model.ConversationChanged | DoubtSettled
 """What is compared with what we sent."""
 _INSIDE_CHANGES = AnswerPrepared | DeskActed | Timer
-
-
-def home_of(event: Event) -> str:
-    """The connection that an event's conversation lives at: our own events name it in their lane."""
-    return event.lane.partition("/")[0] if event.connection in INSIDE else event.connection
-
-
-def _addresses(home: str, change: Change) -> Iterable[tuple[str, str]]:
-    match change:
-        case MessagePosted() | model.ConversationChanged() | model.ControlChanged():
-            yield (home, change.conversation.id)
-        case model.CustomerChanged() | model.CustomersMerged() | model.ThinEvent():
-            return
-        case _:
-            yield (home, change.conversation_id)
-
-
-def _records(change: Change) -> Iterable[model.CustomerRecord]:
-    match change:
-        case MessagePosted() | model.ConversationChanged() | model.ControlChanged():
-            if change.customer is not None:
-                yield change.customer
-        case model.CustomerChanged() | model.CustomersMerged():
-            yield change.customer
-        case _:
-            return
-
-
-def _named(home: str, change: Change) -> Iterable[tuple[str, str]]:
-    match change:
-        case MessagePosted() | model.ConversationChanged() | model.ControlChanged():
-            if change.conversation.customer_id is not msgspec.UNSET:
-                yield (home, change.conversation.customer_id)
-        case _:
-            return
-
-
-def _merged(home: str, change: Change) -> Iterable[tuple[str, str]]:
-    if isinstance(change, model.CustomersMerged):
-        yield (home, change.customer.id)
-        yield (home, change.gone_id)
-
-
-def _known(stage: Stage, pairs: Sequence[tuple[str, Any]]) -> Iterable[tuple[str, str]]:
-    wanted = dict.fromkeys((home, change.conversation.id) for home, change in pairs)
-    return [address for address in wanted if address in stage.scenes]
 
 
 def _people(stage: Stage) -> Iterable[CustomerState]:

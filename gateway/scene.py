@@ -14,7 +14,7 @@ from rules.turns import History
 from rules.verdict import Measures
 from sync.fields import FieldRules
 from sync.people import People
-from sync.thread import CustomerState, Refs, Thread
+from sync.thread import CustomerState, NewCommand, Refs, Thread
 
 AI = "ai"
 """The connection of our AI: its commands are questions, its events are answers."""
@@ -76,6 +76,8 @@ class Stage(Struct, kw_only=True):
     field_rules: FieldRules
     told: dict[int, tuple[CustomerState, int | None]] = field(default_factory=dict)
     """The customers of whom live events told something new, each with the last of these events."""
+    errands: list[tuple[CustomerState, NewCommand]] = field(default_factory=list)
+    """Commands about customers."""
 
     def has_ai(self, connection: str) -> bool:
         """Whether our AI answers at this connection."""

@@ -19,7 +19,7 @@ from adapters.model import (
     Status,
     ThinEvent,
 )
-from gateway import acts, desk, offers, rule_actions
+from gateway import acts, desk, offers, rule_actions, thin
 from gateway.facts import gather
 from gateway.scene import Occasion, Scene, Stage
 from knowledge.language import detect
@@ -30,6 +30,7 @@ from sync import doubts, fields, lease, mirror
 from sync.lease import Holder, first_lease
 from sync.mirror import Meaning, Seen
 from sync.people import Cause, new_customer
+from sync.priority import Priority
 from sync.thread import ConversationState, CustomerState, LeaseMove, MessageState, Spoken, Thread
 
 
@@ -84,7 +85,9 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
             _react(stage, scene, meanings, occasion)
         case CustomerChanged() | CustomersMerged():
             _take_customer(stage, home, change, occasion)
-        case MessageFailed() | ControlChanged() | ThinEvent():
+        case ThinEvent():
+            _look_up(stage, home, change, occasion)
+        case MessageFailed() | ControlChanged():
             pass  # no adapter tells of these so far
         case AnswerPrepared() | DeskActed() | Tick() | BotSilence() if not occasion.live:
             pass  # what we told ourselves is there to act on, and history never acts
@@ -96,6 +99,29 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
             _pass_time(stage, stage.scenes[home, change.conversation_id], change, occasion)
         case _:
             assert_never(change)
+
+
+def _look_up(stage: Stage, home: str, change: ThinEvent, occasion: Occasion) -> None:
+    """Have looked up what the vendor told only the id of; in the order in which it told it."""
+    told = thin.bare(change)
+    errand = thin.Fetching(
+        key=stage.new_key(),
+        query=change.query,
+        occurred_at=change.occurred_at,
+        by=change.by,
+        origin=occasion.origin,
+    )
+    if isinstance(told, ConversationChanged):
+        scene = _scene(stage, home, told, occasion)
+        if not any(
+            isinstance(c.command, thin.Fetching) and c.command.query == errand.query
+            for c in scene.thread.commands
+        ):
+            acts.send(stage, scene, errand, occasion, priority=Priority.REPLY)
+    else:
+        customer = _customer(stage, home, told, told.customer, occasion)
+        command = acts.new_command(stage, errand, occasion, connection=home)
+        stage.errands.append((customer, command))
 
 
 def _pass_time(stage: Stage, scene: Scene, timer: Timer, occasion: Occasion) -> None:

@@ -9,8 +9,8 @@ from msgspec import Struct, field
 
 POISON_AFTER = 3
 """Replayed this often and parked again: more of the same won't help."""
-SPEAKING = frozenset({"reply", "note", "answer"})
-"""Commands that add something. All others set something, and the last one counts."""
+SPEAKING = frozenset({"reply", "note", "answer", "fetch"})
+"""Commands that add something, or only ask. All others set something, and the last one counts."""
 
 
 class Kind(StrEnum):

@@ -69,7 +69,8 @@ def _held(holds: Iterable[Hold]) -> dict[str, list[Any]]:
     }
 
 
-# Only the first unfinished command of each subject and connection is due. An epoch that has
+# Only the first unfinished command of each subject and connection is due; what only asks waits for its like
+# alone, for what it brings may be what keeps the others from being sent. An epoch that has
 # moved on means that the right to speak is gone: the check rides in the claim, right before sending. So
 # does the one for messages that are held for echoes of ours: one may be a person's.
 # Each connection has its own list, so that a long one keeps nobody else's from being looked at.
@@ -91,7 +92,8 @@ WITH RECURSIVE names(connection) AS (
             WHERE h.name = c.connection AND h.kind IN ('', c.kind) AND c.priority >= h.priority)
           AND NOT EXISTS (SELECT 1 FROM command e
             WHERE e.subject_ref = c.subject_ref AND e.connection = c.connection
-              AND e.ref < c.ref AND e.state IN ('waiting', 'in_flight'))
+              AND e.ref < c.ref AND e.state IN ('waiting', 'in_flight')
+              AND (e.kind = 'fetch' OR c.kind <> 'fetch'))
           AND (c.epoch IS NULL OR NOT EXISTS (SELECT 1 FROM command d
             WHERE d.conversation_ref = c.conversation_ref AND d.doubt AND d.state <> 'in_flight'))
         ORDER BY c.priority, c.ref
@@ -320,7 +322,8 @@ SELECT LEAST(
          WHERE h.name = c.connection AND h.kind IN ('', c.kind) AND c.priority >= h.priority)
        AND NOT EXISTS (SELECT 1 FROM command e
          WHERE e.subject_ref = c.subject_ref AND e.connection = c.connection
-           AND e.ref < c.ref AND e.state IN ('waiting', 'in_flight'))),
+           AND e.ref < c.ref AND e.state IN ('waiting', 'in_flight')
+           AND (e.kind = 'fetch' OR c.kind <> 'fetch'))),
     (SELECT CAST(:now AS timestamptz) + interval '1 second'
        WHERE EXISTS (SELECT 1 FROM command c WHERE c.state = 'in_flight' AND c.claimed_by <> :worker)))
 """).bindparams(*_HELD)

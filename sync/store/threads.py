@@ -23,6 +23,8 @@ from sync.tables import (
 )
 from sync.thread import (
     ConversationState,
+    CustomerState,
+    NewCommand,
     Refs,
     Thread,
     person_json,
@@ -39,8 +41,12 @@ async def next_refs(connection: AsyncConnection) -> Refs:
     return Refs(await connection.scalar(select(ref_block.next_value())) or 0)
 
 
-async def save(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
-    """Write all that a batch changed in its conversations, a statement a table."""
+async def save(
+    connection: AsyncConnection,
+    threads: Sequence[Thread],
+    errands: Sequence[tuple[CustomerState, NewCommand]] = (),
+) -> None:
+    """Write all that a batch changed in its conversations, and its other commands: a statement a table."""
     await _save_conversations(connection, threads)
     await _save_messages(connection, threads)
     await _save_edits(connection, threads)
@@ -49,7 +55,7 @@ async def save(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
     await _silence(connection, threads)
     await _save_heard(connection, threads)
     await doubts.save(connection, threads)
-    await _save_commands(connection, threads)
+    await _save_commands(connection, threads, errands)
 
 
 # The dispatcher may have stored a reply of ours between our look and now.
@@ -157,31 +163,39 @@ async def _save_heard(connection: AsyncConnection, threads: Sequence[Thread]) ->
         )
 
 
-async def _save_commands(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
-    rows: list[dict[str, Any]] = [
-        {
-            "ref": new.ref,
-            "conversation_ref": thread.ref,
-            "connection": new.connection,
-            "kind": new.kind,
-            "body": msgspec.to_builtins(new.command),
-            "key": new.key,
-            "epoch": new.epoch,
-            "turn": new.turn,
-            "decision_ref": new.decision_ref,
-            "event_ref": new.event_ref,
-            "priority": new.priority,
-            "state": "waiting",
-            "ready_at": new.ready_at,
-            "created_at": new.created_at,
-        }
-        for thread in threads
-        for new in thread.commands
-    ]
+async def _save_commands(
+    connection: AsyncConnection,
+    threads: Sequence[Thread],
+    errands: Sequence[tuple[CustomerState, NewCommand]],
+) -> None:
+    rows = [_command_row(new, conversation_ref=thread.ref) for thread in threads for new in thread.commands]
+    rows += [_command_row(new, customer_ref=customer.ref) for customer, new in errands]
     if rows:
         await connection.execute(_COMMANDS, rows)
-        await _pull_forward(connection, rows)
+        await _pull_forward(connection, [row for row in rows if row["conversation_ref"]])
         await connection.execute(_WAKE, {"channel": WAKE_DISPATCHERS})
+
+
+def _command_row(
+    new: NewCommand, *, conversation_ref: int | None = None, customer_ref: int | None = None
+) -> dict[str, Any]:
+    return {
+        "ref": new.ref,
+        "conversation_ref": conversation_ref,
+        "customer_ref": customer_ref,
+        "connection": new.connection,
+        "kind": new.kind,
+        "body": msgspec.to_builtins(new.command),
+        "key": new.key,
+        "epoch": new.epoch,
+        "turn": new.turn,
+        "decision_ref": new.decision_ref,
+        "event_ref": new.event_ref,
+        "priority": new.priority,
+        "state": "waiting",
+        "ready_at": new.ready_at,
+        "created_at": new.created_at,
+    }
 
 
 # Order holds within a conversation: what stands before an urgent command becomes as urgent.

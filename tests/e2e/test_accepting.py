@@ -175,3 +175,19 @@ async def test_without_a_database_the_hook_says_try_again_and_soon(
         await eventually(accepted, what="webhooks accepted again")
         await eventually(ready, what="the worker listening again")
     await asyncio.to_thread(again.stop)
+
+
+async def test_what_a_vendor_signs_is_the_public_address(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a proxy, a vendor signs the address that it was given, not the one that arrives here."""
+    seen: list[str] = []
+    verify = type(bridge.house.adapters["shop"]).verify
+
+    def noting(adapter: Any, webhook: Any, *, now: Any) -> Any:
+        seen.append(webhook.url)
+        return verify(adapter, webhook, now=now)
+
+    monkeypatch.setattr(type(bridge.house.adapters["shop"]), "verify", noting)
+    await bridge.http.post("/hooks/shop?a=1", content=b"{}", headers={"Host": "inner.invalid"})
+    assert seen == [f"{bridge.url}/hooks/shop?a=1"]

@@ -22,6 +22,7 @@ from adapters.model import (
     FindCustomer,
     FindMessage,
     Found,
+    GetMessage,
     Identity,
     IdentityKind,
     MessagePosted,
@@ -126,6 +127,10 @@ class Memory(Adapter):
             case FindConversation():
                 raw = await self.look(f"/api/conversations/{query.conversation_id}")
                 return mapping.conversation(raw) if raw else None
+            case GetMessage():
+                path = f"/api/conversations/{query.conversation_id}/messages/{query.message_id}"
+                raw = await self.look(path)
+                return mapping.message(raw) if raw else None
             case FindCustomer(identity=Identity(kind=IdentityKind.VENDOR, value=customer)):
                 raw = await self.look(f"/api/customers/{customer}")
                 return mapping.customer(raw) if raw else None

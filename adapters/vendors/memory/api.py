@@ -65,6 +65,7 @@ class Api:
             ("POST", "/api/conversations/{}/tags", self._change_tags),
             ("GET", "/api/conversations/{}/messages", self._messages),
             ("POST", "/api/conversations/{}/messages", self._post_message),
+            ("GET", "/api/conversations/{}/messages/{}", self._message),
         )
 
     async def _me(self, _: Request) -> Any:
@@ -132,6 +133,14 @@ class Api:
         thread = self._state.thread(request.path_ids[0])
         token = request.query.get("token")
         return _page(request, [message for message in thread if token in {None, message.token}])
+
+    async def _message(self, request: Request) -> Message:
+        conversation_id, message_id = request.path_ids
+        thread = self._state.thread(conversation_id)
+        found = next((message for message in thread if message.id == message_id), None)
+        if found is None:
+            raise UnknownRecordError(f"no message {message_id}")
+        return found
 
     async def _post_message(self, request: Request) -> Message:
         conversation = self._state.conversation(request.path_ids[0])

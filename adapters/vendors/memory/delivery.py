@@ -21,12 +21,13 @@ _STALE_SECONDS = 5.0
 
 
 class Subscription(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Where webhooks go, and how hard the helpdesk tries."""
+    """Where webhooks go, and how hard the helpdesk tries. `thin` ones tell ids only."""
 
     url: str
     secret: str
     attempts: int = 5
     backoff: float = 0.2
+    thin: bool = False
 
 
 class _Parcel(msgspec.Struct, frozen=True):
@@ -60,7 +61,7 @@ class Courier:
         lane = event.conversation.id if event.conversation else event.customer.id
         misbehaviour = self._faults.for_webhook(event.type)
         fault, late = (misbehaviour.fault, misbehaviour.seconds) if misbehaviour else (None, None)
-        parcel = _Parcel(event.id, event.type, lane, msgspec.json.encode(event), fault)
+        parcel = _Parcel(event.id, event.type, lane, _body(event, thin=self.subscription.thin), fault)
         match fault:
             case Fault.DROP:
                 self._note(parcel, attempt=0, status=0)
@@ -146,3 +147,17 @@ class Courier:
             event=parcel.id, type=parcel.type, attempt=attempt, status=status, fault=parcel.fault, at=at
         )
         self.log.append(entry)
+
+
+def _body(event: Event, *, thin: bool) -> bytes:
+    if not thin or event.gone_id is not None:
+        return msgspec.json.encode(event)
+    parts = {"customer": event.customer, "conversation": event.conversation, "message": event.message}
+    told = {
+        "id": event.id,
+        "type": event.type,
+        "by": event.by,
+        "occurred_at": event.occurred_at,
+        "thin": True,
+    }
+    return msgspec.json.encode(told | {name: {"id": part.id} for name, part in parts.items() if part})

@@ -14,12 +14,17 @@ from adapters.model import (
     CustomerChanged,
     CustomerRecord,
     CustomersMerged,
+    FindConversation,
+    FindCustomer,
+    GetMessage,
     Identity,
     IdentityKind,
     MessagePosted,
     MessageRecord,
     Person,
+    Query,
     Status,
+    ThinEvent,
     UpdateConversation,
 )
 
@@ -36,6 +41,9 @@ STATUSES = {status.value: status for status in Status if status is not Status.UN
 def change(event: dict[str, Any]) -> Change | None:
     """The change that one event tells of; `None` for events unknown to us."""
     occurred_at = moment(event["occurred_at"])
+    if event.get("thin"):
+        by = _AUTHORS.get(event["by"], Author.UNKNOWN)
+        return ThinEvent(query=_named(event), occurred_at=occurred_at, by=by)
     match event["type"]:
         case "message_posted":
             return MessagePosted(
@@ -63,6 +71,17 @@ def change(event: dict[str, Any]) -> Change | None:
             )
         case _:
             return None
+
+
+def _named(event: dict[str, Any]) -> Query:
+    """What an event is about that tells ids only."""
+    match event:
+        case {"conversation": {"id": str(conversation_id)}, "message": {"id": str(message_id)}}:
+            return GetMessage(conversation_id=conversation_id, message_id=message_id)
+        case {"conversation": {"id": str(conversation_id)}}:
+            return FindConversation(conversation_id=conversation_id)
+        case _:
+            return FindCustomer(identity=Identity(IdentityKind.VENDOR, event["customer"]["id"]))
 
 
 def message(raw: dict[str, Any]) -> MessageRecord:

@@ -78,9 +78,9 @@ class MemoryHelpdesk:
         """Every try at a webhook, and every one withheld."""
         return self.courier.log
 
-    def subscribe(self, url: str, secret: str, *, attempts: int = 5, backoff: float = 0.2) -> None:
-        """Send webhooks to `url` from now on."""
-        self.courier.subscription = Subscription(url=url, secret=secret, attempts=attempts, backoff=backoff)
+    def subscribe(self, url: str, secret: str, **options: Any) -> None:
+        """Send webhooks to `url` from now on; the options are those of `Subscription`."""
+        self.courier.subscription = Subscription(url=url, secret=secret, **options)
 
     def customer_says(
         self,

@@ -1,0 +1,61 @@
+"""What a change touches: which conversations and customers a batch must hold. Pure."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from adapters import model
+from adapters.model import MessagePosted
+from gateway import thin
+from gateway.scene import INSIDE
+from gateway.wiring import Event as Change
+from sync.store.inbox import Event
+
+
+def home_of(event: Event) -> str:
+    """The connection that an event's conversation lives at: our own events name it in their lane."""
+    return event.lane.partition("/")[0] if event.connection in INSIDE else event.connection
+
+
+def addresses(home: str, change: Change) -> Iterable[tuple[str, str]]:
+    """The conversations, each by its connection and id."""
+    match change:
+        case MessagePosted() | model.ConversationChanged() | model.ControlChanged():
+            yield (home, change.conversation.id)
+        case model.CustomerChanged() | model.CustomersMerged():
+            return
+        case model.ThinEvent():
+            yield from addresses(home, thin.bare(change))
+        case _:
+            yield (home, change.conversation_id)
+
+
+def records(change: Change) -> Iterable[model.CustomerRecord]:
+    """The customers, as the change tells of them."""
+    match change:
+        case MessagePosted() | model.ConversationChanged() | model.ControlChanged():
+            if change.customer is not None:
+                yield change.customer
+        case model.CustomerChanged() | model.CustomersMerged():
+            yield change.customer
+        case model.ThinEvent():
+            yield from records(thin.bare(change))
+        case _:
+            return
+
+
+def named(home: str, change: Change) -> Iterable[tuple[str, str]]:
+    """The customers that are only named, each by their connection and id."""
+    match change:
+        case MessagePosted() | model.ConversationChanged() | model.ControlChanged():
+            if change.conversation.customer_id is not msgspec.UNSET:
+                yield (home, change.conversation.customer_id)
+        case _:
+            return
+
+
+def merged(home: str, change: Change) -> Iterable[tuple[str, str]]:
+    """Those of whom the vendor made one."""
+    if isinstance(change, model.CustomersMerged):
+        yield (home, change.customer.id)
+        yield (home, change.gone_id)
