@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.model import Person
 from gateway import casework
 from gateway.fieldwork import rules_of, save_shared
 from gateway.house import House, new_key
@@ -42,7 +43,7 @@ async def resolve(house: House, connection: AsyncConnection, resolution: Resolut
     return await _shown(connection, resolution.ref)
 
 
-async def undo(house: House, connection: AsyncConnection, ref: int) -> FieldConflict:
+async def undo(house: House, connection: AsyncConnection, ref: int, person: Person) -> FieldConflict:
     """Open a resolved conflict again, and give each side back what it held. Raises as `resolve`."""
     found, record = await _held(connection, ref)
     if found.previous is None:
@@ -55,8 +56,9 @@ async def undo(house: House, connection: AsyncConnection, ref: int) -> FieldConf
         base=found.base,
         rules=_rules(house, record),
     )
-    await _save(house, connection, record, now=house.clock())
-    await conflicts.mark_open(connection, ref)
+    now = house.clock()
+    await _save(house, connection, record, now=now)
+    await conflicts.mark_open(connection, ref, by=person.id, at=now)
     return await _shown(connection, ref)
 
 

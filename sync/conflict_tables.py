@@ -31,3 +31,5 @@ class ConflictRow(SQLModel, table=True):
     resolved_by: str | None = Field(default=None, sa_type=Text, nullable=True)
     choice: str | None = Field(default=None, sa_type=Text, nullable=True)
     previous: dict[str, Any] | None = Field(default=None, sa_type=JSONB, nullable=True)
+    undone: list[Any] = Field(default_factory=list, sa_type=JSONB, sa_column_kwargs={"server_default": "[]"})
+    """The decisions that were taken back, oldest first: what, by whom and when, both."""

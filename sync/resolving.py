@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from adapters.model import Person
+from config.fields import STATUSES
 from sync.copies import Dispute, Restore, SharedRecord
 from sync.fields import FieldRules, golden, put, takes_part, value_of
 from sync.merge import Stamp, Version, canonical, same
@@ -51,6 +52,8 @@ def resolve(customer: SharedRecord, name: str, resolution: Resolution, rules: Fi
         raise RefusedConflictError(f"{name} is not a shared field any more: nothing would be written")
     if copy is None or copy.dispute is None or copy.dispute.ref != resolution.ref:
         raise RefusedConflictError(f"conflict {resolution.ref} is not open any more")
+    if resolution.choice is Choice.VALUE and (needed := _needed(name, resolution.value)):
+        raise RefusedConflictError(f"{resolution.value!r} can't be written as {name}: it takes {needed}")
     before, theirs = golden(customer, name), copy.dispute.theirs
     members = [each for each in customer.everyone if takes_part(rule, each.vendor_address[0])]
     previous = Previous(golden=before, held={str(each.ref): value_of(each, name, rule) for each in members})
@@ -59,6 +62,20 @@ def resolve(customer: SharedRecord, name: str, resolution: Resolution, rules: Fi
     copy.dispute, copy.held, customer.dirty = None, theirs.value, True
     put(customer, name, Version(canonical(rule, chosen[resolution.choice]), stamp))
     return previous
+
+
+def _needed(name: str, value: Any) -> str | None:
+    """What a field takes, if it isn't this; attributes take anything, and the vendor may still refuse it."""
+    match name:
+        case "status":
+            return None if value in STATUSES else f"one of {', '.join(STATUSES)}"
+        case "tags":
+            fits = value is None or (isinstance(value, list) and all(isinstance(tag, str) for tag in value))
+            return None if fits else "a list of texts"
+        case "name" | "subject":
+            return None if value is None or isinstance(value, str) else "a text"
+        case _:
+            return None
 
 
 def undo(

@@ -98,6 +98,10 @@ async def get_conflict(
     return tagged(request, found)
 
 
+def _person(data: ActBody) -> Person:
+    return Person(id=data.agent.id, name=data.agent.name or data.agent.id)
+
+
 def _described(action: str, name: str, summary: str, description: str) -> dict[str, Any]:
     return {
         "path": f"{LIST}/{{ref:int}}/{action}",
@@ -130,8 +134,9 @@ async def resolve(
     idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
     """Decide a conflict."""
-    person = Person(id=data.agent.id, name=data.agent.name or data.agent.id)
-    resolution = Resolution(ref=ref, choice=data.choice, value=data.value, person=person, at=house.clock())
+    resolution = Resolution(
+        ref=ref, choice=data.choice, value=data.value, person=_person(data), at=house.clock()
+    )
 
     async def work(connection: AsyncConnection) -> bytes:
         return msgspec.json.encode(await deeds.resolve(house, connection, resolution))
@@ -149,14 +154,15 @@ async def resolve(
 )
 async def undo(
     ref: ConflictPath,
-    data: RequestBody[ActBody],  # noqa: ARG001 - who undoes is in the request's log
+    data: RequestBody[ActBody],
     house: NamedDependency[House],
     request: Request[Any, Any, Any],
     idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
     """Take a resolution back."""
+    person = _person(data)
 
     async def work(connection: AsyncConnection) -> bytes:
-        return msgspec.json.encode(await deeds.undo(house, connection, ref))
+        return msgspec.json.encode(await deeds.undo(house, connection, ref, person))
 
     return await once(house, request, idempotency_key, work)

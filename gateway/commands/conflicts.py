@@ -111,6 +111,11 @@ def undo(ref: Ref, key: ApiKey, agent: Agent, url: Url = HERE, name: Name = "") 
     _show(call("POST", url, key, f"{CONFLICTS}/{ref}/undo", json=body))
 
 
+def _undone(decision: dict[str, Any]) -> str:
+    chosen = f"{decision['choice']} by {decision['resolved_by']}, {decision['resolved_at'][:16]}"
+    return f"{chosen}; undone by {decision['undone_by']}, {decision['undone_at'][:16]}"
+
+
 def _show(item: dict[str, Any]) -> None:
     table = Table("", show_header=False)
     decided = f"{item['choice']} by {item['resolved_by'] or 'nobody'}" if item["resolved_at"] else "open"
@@ -122,6 +127,7 @@ def _show(item: dict[str, Any]) -> None:
         ("theirs", _version(item["theirs"])),
         ("base", _json(item["base"])),
         ("state", decided),
+        *(("undone", _undone(each)) for each in item["undone"]),
     ):
         table.add_row(name, escape(text))
     out.print(table)

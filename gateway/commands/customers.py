@@ -1,24 +1,15 @@
 """The commands under `deskbridge customers`: who is who, over the HTTP API."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from config.clock import utc_now
-from config.settings import Settings
 from gateway.commands.common import ConfigOption, run, settings_from
 from gateway.commands.desk import Agent, Name
 from gateway.commands.remote import HERE, Url, call
-from gateway.commands.terminal import err, out
-from gateway.database import open_database
-from gateway.house import new_key
-from gateway.relinking import Relinked, Relinking
+from gateway.commands.terminal import out
 from sync.identity import State
 
 app = typer.Typer(no_args_is_help=True, help="Customers: which of them are one person.")
@@ -29,7 +20,6 @@ ApiKey = Annotated[
 Customer = Annotated[int, typer.Argument(help="The customer's ref.")]
 MergeRef = Annotated[int, typer.Argument(metavar="MERGE", help="The merge's ref: see `merges`.")]
 MERGES = "/v1/customers/merges"
-LINE_EVERY = 5.0
 
 
 @app.callback()
@@ -126,47 +116,9 @@ def relink(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say who would be linked.")] = False,
 ) -> None:
     """Compare all stored addresses anew, after the settings on identity have changed; unlinks nobody."""
-    run(_relink(settings_from(config), dry_run=dry_run))
+    from gateway.commands.relinking import relink_all  # noqa: PLC0415 - the others need no engine
 
-
-async def _relink(settings: Settings, *, dry_run: bool) -> None:
-    with _counting() as show:
-        async with open_database(settings) as engine:
-            walk = Relinking(engine, settings, clock=utc_now, new_key=new_key)
-            done = await walk.run(show, rehearsal=dry_run)
-    by_rule = ", ".join(f"{number:,} by {rule}" for rule, number in sorted(done.linked.items())) or "nobody"
-    would = "would be linked" if dry_run else "linked"
-    out.print(f"{done.looked_at:,} customers compared; {would}: {by_rule}", highlight=False)
-    if done.suggested:
-        out.print(
-            f"{len(done.suggested):,} pairs are for a person to decide: deskbridge customers merges",
-            highlight=False,
-        )
-
-
-@contextmanager
-def _counting() -> Iterator[Callable[[Relinked], None]]:
-    """A bar with the time left; a line now and then, where nobody looks."""
-    if not err.is_terminal:
-        yield Spoken().show
-        return
-    columns = (TextColumn("customers"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err) as progress:
-        task = progress.add_task("customers", total=None)
-        yield lambda done: progress.update(task, completed=done.looked_at, total=done.total)
-
-
-class Spoken:
-    """Says in plain lines how far it is: for logs."""
-
-    def __init__(self) -> None:
-        self._next = 0.0
-
-    def show(self, done: Relinked) -> None:
-        """One line now and then."""
-        if time.monotonic() >= self._next:
-            self._next = time.monotonic() + LINE_EVERY
-            err.print(f"{done.looked_at:,} of {done.total:,} customers", highlight=False)
+    run(relink_all(settings_from(config), dry_run=dry_run))
 
 
 def _act(url: str, key: str, ref: int, action: str, *who: str) -> None:

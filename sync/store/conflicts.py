@@ -66,6 +66,16 @@ class ShownVersion(Struct, frozen=True, kw_only=True):
     by: str = ""
 
 
+class UndoneDecision(Struct, frozen=True, kw_only=True):
+    """A decision that was taken back: who chose what and when, and who undid it."""
+
+    choice: str
+    resolved_by: str | None
+    resolved_at: datetime
+    undone_by: str
+    undone_at: datetime
+
+
 class FieldConflict(Struct, frozen=True, kw_only=True):
     """Two edits of a shared field between which no rule decides.
 
@@ -87,6 +97,8 @@ class FieldConflict(Struct, frozen=True, kw_only=True):
     resolved_at: datetime | None
     resolved_by: str | None
     choice: str | None
+    undone: list[UndoneDecision]
+    """Earlier decisions, oldest first."""
 
 
 class StoredConflict(Struct, frozen=True, kw_only=True):
@@ -161,10 +173,17 @@ async def mark_resolved(
     await connection.execute(_RESOLVED, values)
 
 
-async def mark_open(connection: AsyncConnection, ref: int) -> None:
-    """A resolution was undone."""
-    values = {"of": ref, "by": None, "chosen": None, "at": None, "before": None}
-    await connection.execute(_RESOLVED, values)
+_OPEN = text("""
+UPDATE conflict SET undone = undone || jsonb_build_object('choice', choice, 'resolved_by', resolved_by,
+        'resolved_at', resolved_at, 'undone_by', CAST(:by AS text), 'undone_at', CAST(:at AS timestamptz)),
+    resolved_at = NULL, resolved_by = NULL, choice = NULL, previous = NULL
+WHERE ref = :ref
+""")
+
+
+async def mark_open(connection: AsyncConnection, ref: int, *, by: str, at: datetime) -> None:
+    """A resolution was undone: remember it, and by whom."""
+    await connection.execute(_OPEN, {"ref": ref, "by": by, "at": at})
 
 
 async def count_open(connection: AsyncConnection) -> int:

@@ -81,11 +81,31 @@ async def test_the_decision_is_written_to_all_sides_and_undone(
     assert (await api.get("/v1/conflicts")).json()["items"] == []
     again = await api.post(f"{path}/resolve", json=BY | decision)
     assert again.status_code == 409, again.text
-    undone = await api.post(f"{path}/undo", json=BY)
+    undone = await api.post(f"{path}/undo", json={"agent": {"id": "lin"}})
     assert undone.status_code == 200, undone.text
     await mirrored.settled()
     assert held(mirrored) == ["gold", "silver"]
-    assert (await api.get(path)).json()["resolved_at"] is None
+    open_again = (await api.get(path)).json()
+    assert (open_again["resolved_at"], open_again["choice"]) == (None, None)
+    (earlier,) = open_again["undone"]
+    assert (earlier["choice"], earlier["resolved_by"]) == (decision["choice"], MEI["id"])
+    assert (earlier["resolved_at"], earlier["undone_by"]) == (answer.json()["resolved_at"], "lin")
+    assert earlier["undone_at"] > earlier["resolved_at"]
+
+
+async def test_every_decision_that_was_undone_is_remembered(
+    mirrored: Mirrored, api: httpx.AsyncClient
+) -> None:
+    """Decided, undone, decided otherwise, undone again: in that order."""
+    conflict = await dispute(mirrored, api)
+    path = f"/v1/conflicts/{conflict['ref']}"
+    for choice in ("ours", "theirs"):
+        assert (await api.post(f"{path}/resolve", json=BY | {"choice": choice})).status_code == 200
+        await mirrored.settled()
+        assert (await api.post(f"{path}/undo", json=BY)).status_code == 200
+        await mirrored.settled()
+    (found,) = (await api.get("/v1/conflicts")).json()["items"]
+    assert [each["choice"] for each in found["undone"]] == ["ours", "theirs"]
 
 
 async def test_a_decision_is_not_undone_over_a_later_edit(mirrored: Mirrored, api: httpx.AsyncClient) -> None:
@@ -134,7 +154,9 @@ async def test_conflicts_are_seen_and_decided_from_the_command_line(
     assert "value by mei" in await say("resolve", ref, "value", "--value", '"both"')
     await mirrored.settled()
     assert held(mirrored) == ["both", "both"]
-    assert "open" in await say("undo", ref)
+    undone = await say("undo", ref)
+    assert "open" in undone
+    assert "undone by mei" in undone
     assert "no conflicts" in await say("list", "--state", "resolved")
 
 

@@ -201,6 +201,10 @@ async def test_two_moves_that_no_rule_decides_are_a_conflict(asking: Mirrored) -
     assert {conflict[side]["value"] for side in ("ours", "theirs")} == {"open", "snoozed"}
     assert (conflict["field"], conflict["customer_ref"], conflict["base"]) == ("status", None, "pending")
     path = f"/v1/conflicts/{conflict['ref']}"
+    for nonsense in ("done", None, 3):
+        body = {"agent": MEI, "choice": "value", "value": nonsense}
+        refused = await api.post(f"{path}/resolve", json=body)
+        assert (refused.status_code, "one of pending, open" in refused.text) == (409, True), refused.text
     body = {"agent": MEI, "choice": "value", "value": "resolved"}
     assert (await api.post(f"{path}/resolve", json=body)).status_code == 200
     await asking.settled()
