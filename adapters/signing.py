@@ -12,7 +12,8 @@ from adapters.webhook import Webhook
 class Signed(httpx.Auth):
     """For `endpoint`: `{"auth": Signed(SIGNATURE, secret, values=settings)}`.
 
-    A body that is streamed is read whole first, for it is signed.
+    A body that is streamed is read whole first, for it is signed. `covering` is signed in its place, where a
+    vendor signs the file inside a form rather than the form.
     """
 
     requires_request_body = True
@@ -23,11 +24,13 @@ class Signed(httpx.Auth):
         secret: str,
         *,
         values: Values | None = None,
+        covering: bytes | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._signature = signature
         self._secret = secret
         self._values = values
+        self._covering = covering
         self._clock = clock
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
@@ -37,7 +40,7 @@ class Signed(httpx.Auth):
             url=str(request.url),
             query=dict(request.url.params),
             headers=dict(request.headers),
-            body=request.content,
+            body=request.content if self._covering is None else self._covering,
         )
         signed = sign(self._signature, bare, self._secret, at=self._clock(), values=self._values)
         added = {name: value for name, value in signed.query.items() if bare.query.get(name) != value}

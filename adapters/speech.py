@@ -1,5 +1,7 @@
 """What our messages look like at a vendor, and whether one found there may be ours."""
 
+from collections.abc import Iterator
+
 from adapters.model import Author, FindMessage, MessageRecord, Reply
 
 
@@ -23,3 +25,16 @@ def resembles(message: MessageRecord, query: FindMessage) -> bool:
         and message.private == query.private
         and says(message, query.text)
     )
+
+
+def pieces(text: str, *, most: int) -> Iterator[str]:
+    """The text in pieces of at most `most` characters, cut at the ends of lines or between words."""
+    rest = text.strip()
+    while len(rest) > most:
+        window = rest[: most + 1]
+        at = max(window.rfind("\n"), window.rfind(" "))
+        end = at if at > most // 2 else most
+        yield rest[:end].rstrip()
+        rest = rest[end:].lstrip()
+    if rest:
+        yield rest

@@ -1,6 +1,7 @@
 """A judge of every request an adapter sends: the vendor's own API description, taken strictly."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from openapi_core.templating.paths.finders import APICallPathFinder
 from werkzeug.datastructures import Headers, ImmutableMultiDict
 
 _HOST = "https://judged.invalid"
+_JSON, _FORM = "application/json", "multipart/form-data"
+_FIELD = re.compile(rb'^content-disposition: form-data; name="([^"]*)"', re.IGNORECASE | re.MULTILINE)
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE"})
 
 Schema = dict[str, Any]
@@ -88,9 +91,12 @@ class Judge(httpx.AsyncBaseTransport):
         content = self._resolve(operation.get("requestBody", {})).get("content", {})
         if not content:
             yield "a body is sent where none is described"
-        media = content.get("application/json")
-        if media is not None:
-            yield from self._walk(json.loads(request.content), [media.get("schema", {})], "body")
+        stated = request.headers.get("content-type", "").partition(";")[0]
+        media = content.get(stated if stated in {_FORM, _JSON} else _JSON)
+        if media is None:
+            return
+        body = _fields(request.content) if stated == _FORM else json.loads(request.content)
+        yield from self._walk(body, [media.get("schema", {})], "body")
 
     def _walk(self, value: Any, schemas: list[Schema], where: str) -> Iterator[str]:
         parts = [part for schema in schemas for part in self._parts(schema)]
@@ -133,12 +139,19 @@ class _Judged:
         self.path = request.url.path
         self.method = request.method.lower()
         self.body = request.content or None
-        self.content_type = request.headers.get("content-type", "").partition(";")[0]
+        stated = request.headers.get("content-type", "")
+        # Without its boundary a form can't be read.
+        self.content_type = stated if stated.startswith("multipart/") else stated.partition(";")[0]
         self.parameters = RequestParameters(
             query=ImmutableMultiDict(request.url.params.multi_items()),
             header=Headers(request.headers.multi_items()),
             cookie=ImmutableMultiDict(),
         )
+
+
+def _fields(form: bytes) -> dict[str, None]:
+    """The names of a form's fields; of a list's, without brackets."""
+    return {name.decode().removesuffix("[]"): None for name in _FIELD.findall(form)}
 
 
 def _is_open(part: Schema) -> bool:

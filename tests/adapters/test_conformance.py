@@ -8,6 +8,7 @@ from adapters.contract import Adapter
 from adapters.testing import AdapterSuite
 from adapters.vendors.chatwoot.adapter import Chatwoot
 from adapters.vendors.memory.adapter import Memory
+from adapters.vendors.qiyu.adapter import Qiyu
 
 _ROOT = Path(__file__).parents[2]
 _DESCRIPTIONS = Path(os.environ.get("DESKBRIDGE_REFERENCE", _ROOT.parent / "shared")) / "vendor-specs"
@@ -30,3 +31,9 @@ class TestChatwoot(AdapterSuite):
 
     adapter: ClassVar[type[Adapter]] = Chatwoot
     description: ClassVar[Path | None] = description("chatwoot/swagger-4.13.0.json")
+
+
+class TestQiyu(AdapterSuite):
+    """网易七鱼; nobody publishes a description of its interface."""
+
+    adapter: ClassVar[type[Adapter]] = Qiyu

@@ -1,6 +1,7 @@
 """The judge itself: it must let right requests through and refuse wrong ones, unknown keys included."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,16 @@ DESCRIPTION: dict[str, Any] = {
                 "security": [{"key": []}],
                 "requestBody": {
                     "required": True,
-                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/thing"}}},
+                    "content": {
+                        "application/json": {"schema": {"$ref": "#/components/schemas/thing"}},
+                        "multipart/form-data": {
+                            "schema": {
+                                "type": "object",
+                                "required": ["file"],
+                                "properties": {"file": {"contentMediaType": "application/octet-stream"}},
+                            }
+                        },
+                    },
                 },
                 "responses": {"200": {"description": "ok"}},
             },
@@ -119,3 +129,17 @@ async def test_a_wrong_address_is_refused(tmp_path: Path, url: str) -> None:
 async def test_missing_credentials_are_refused(tmp_path: Path) -> None:
     """The declared security is demanded."""
     assert await _send(tmp_path, {"name": "n"}, **{"x-other": "k"})
+
+
+@pytest.mark.parametrize(("field", "faults"), [("file", 0), ("fiel", 1)])
+async def test_forms_are_judged_too(tmp_path: Path, field: str, faults: int) -> None:
+    """A file in a form passes, whatever bytes it holds; a field that nobody described does not."""
+    description = tmp_path / "description.json"
+    description.write_text(json.dumps(DESCRIPTION))
+    judge = Judge(description, httpx.MockTransport(lambda _: httpx.Response(200)))
+    files = {"file": ("收據.png", b"\x89PNG\r\n--\r\n\x00\xff", "image/png")}
+    files[field] = files["file"]
+    async with httpx.AsyncClient(transport=judge, base_url="https://acme.example") as client:
+        with suppress(AgainstTheDescriptionError):
+            await client.post("/things/5", files=files, headers={"x-key": "k"})
+    assert len(judge.faults) == faults

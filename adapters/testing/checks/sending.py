@@ -179,7 +179,9 @@ async def files_go(subject: Subject) -> None:
     attachment = Attachment(
         id="1", url="https://files.example/receipt.png", name="收據 1.png", content_type="image/png"
     )
-    reply = msgspec.structs.replace(_reply(subject), attachments=(attachment,))
+    can = subject.adapter.manifest.capabilities
+    author = Author.AI if Capability.REPLY in can else Author.CUSTOMER
+    reply = msgspec.structs.replace(_reply(subject), attachments=(attachment,), author=author)
     upload = Upload(name=attachment.name, content_type="image/png", size=len(_FILE), file=io.BytesIO(_FILE))
     async with subject.opened() as (adapter, watched):
         await adapter.push(reply, (upload,))
