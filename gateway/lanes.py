@@ -56,6 +56,8 @@ class Worked(Struct, kw_only=True):
     verdicts: list[str] = field(default_factory=list)
     hand_offs: list[str] = field(default_factory=list)
     expired: list[str] = field(default_factory=list)
+    undelivered: list[str] = field(default_factory=list)
+    """The connections at which messages failed that had been accepted."""
     parked: int = 0
 
 
@@ -256,7 +258,8 @@ class LaneWorker:
         existing = _threads(stage, posted)
         await loading.load_known_messages(connection, existing, [c.message.id for _, c in posted])
         told = _threads(stage, [(home, c) for home, c in pairs if isinstance(c, _TOLD)])
-        await loading.load_ledger(connection, told, [c.message for _, c in posted])
+        named = [name for _, change in pairs for name in touching.written(change)]
+        await loading.load_ledger(connection, told, named)
         await loading.load_recent(connection, _resolved(stage, pairs))
         for thread in told:
             adapter = self._adapters.get(thread.conversation.connection)
@@ -324,7 +327,7 @@ def _threads(stage: Stage, pairs: Sequence[tuple[str, Change]]) -> list[Thread]:
     return [stage.scenes[address].thread for address in wanted if address in stage.scenes]
 
 
-_TOLD = MessagePosted | model.ConversationChanged | DoubtSettled
+_TOLD = MessagePosted | model.ConversationChanged | model.MessageFailed | DoubtSettled
 """What is compared with what we sent."""
 _INSIDE_CHANGES = AnswerPrepared | DeskActed | Timer
 
@@ -351,6 +354,7 @@ def _report(events: Sequence[Event], stage: Stage, *, parked: int) -> Worked:
         verdicts=[verdict for scene in scenes for verdict in scene.verdicts],
         expired=[rule for scene in scenes for rule in scene.expired],
         hand_offs=[d["rule"] for scene in scenes for d in scene.decisions if _hands_off(d)],
+        undelivered=[s.thread.conversation.connection for s in scenes for _ in s.thread.failed],
         parked=parked,
     )
 

@@ -49,6 +49,12 @@ class Metrics:
             ["kind"],
             registry=one,
         )
+        self.undelivered = Counter(
+            "deskbridge_messages_undelivered_total",
+            "Messages of ours that a helpdesk accepted, and told later that they had failed",
+            ["connection"],
+            registry=one,
+        )
         self.superseded = Counter(
             "deskbridge_superseded_total",
             "AI commands withdrawn because the lease moved on",

@@ -59,3 +59,14 @@ def merged(home: str, change: Change) -> Iterable[tuple[str, str]]:
     if isinstance(change, model.CustomersMerged):
         yield (home, change.customer.id)
         yield (home, change.gone_id)
+
+
+def written(change: Change) -> Iterable[tuple[str | None, str | None]]:
+    """The messages, each by the vendor's id and our token, as far as they are told."""
+    match change:
+        case MessagePosted():
+            yield (change.message.id, change.message.token)
+        case model.MessageFailed():
+            yield (change.message_id, change.token)
+        case _:
+            return

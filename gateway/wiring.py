@@ -19,7 +19,7 @@ from adapters.model import (
     Status,
     ThinEvent,
 )
-from gateway import acts, desk, offers, rule_actions, thin
+from gateway import acts, desk, offers, rule_actions, thin, undelivered
 from gateway.facts import gather
 from gateway.scene import Occasion, Scene, Stage
 from knowledge.language import detect
@@ -63,6 +63,7 @@ class DoubtSettled(Struct, frozen=True, kw_only=True, tag="doubt_settled"):
 Timer = Tick | BotSilence | OfferExpired | DoubtSettled
 """What the clock puts into a lane."""
 Event = Change | Timer
+_FromInside = AnswerPrepared | DeskActed | Timer
 _CustomerTold = MessagePosted | ConversationChanged | CustomerChanged | CustomersMerged
 
 
@@ -70,15 +71,7 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
     """Let one change take its whole effect; `home` is the connection that its conversation lives at."""
     match change:
         case MessagePosted():
-            scene = _scene(stage, home, change, occasion)
-            over = mirror.was_over(scene.thread, change.message)
-            meanings = (
-                *_given_back(scene),
-                *mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at),
-                *mirror.apply_message(scene.thread, change, _seen(stage, occasion), stage.refs),
-            )
-            takes = (m for m in meanings if not (over and isinstance(m, mirror.AgentSpoke)))
-            _react(stage, scene, tuple(takes), occasion)
+            _take_message(stage, home, change, occasion)
         case ConversationChanged():
             scene = _scene(stage, home, change, occasion)
             meanings = mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at)
@@ -87,18 +80,39 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
             _take_customer(stage, home, change, occasion)
         case ThinEvent():
             _look_up(stage, home, change, occasion)
-        case MessageFailed() | ControlChanged():
+        case MessageFailed():
+            _take_failure(stage, stage.scenes.get((home, change.conversation_id)), change, occasion)
+        case ControlChanged():
             pass  # no adapter tells of these so far
+        case _:
+            _hear_ourselves(stage, stage.scenes[home, change.conversation_id], change, occasion)
+
+
+def _hear_ourselves(stage: Stage, scene: Scene, change: _FromInside, occasion: Occasion) -> None:
+    """What we told ourselves is there to act on, and history never acts; but time passes even there."""
+    match change:
         case AnswerPrepared() | DeskActed() | Tick() | BotSilence() if not occasion.live:
-            pass  # what we told ourselves is there to act on, and history never acts
+            pass
         case AnswerPrepared():
-            _take_answer(stage, stage.scenes[home, change.conversation_id], change, occasion)
+            _take_answer(stage, scene, change, occasion)
         case DeskActed():
-            desk.act(stage, stage.scenes[home, change.conversation_id], change, occasion)
+            desk.act(stage, scene, change, occasion)
         case Tick() | BotSilence() | OfferExpired() | DoubtSettled():
-            _pass_time(stage, stage.scenes[home, change.conversation_id], change, occasion)
+            _pass_time(stage, scene, change, occasion)
         case _:
             assert_never(change)
+
+
+def _take_message(stage: Stage, home: str, change: MessagePosted, occasion: Occasion) -> None:
+    scene = _scene(stage, home, change, occasion)
+    over = mirror.was_over(scene.thread, change.message)
+    meanings = (
+        *_given_back(scene),
+        *mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at),
+        *mirror.apply_message(scene.thread, change, _seen(stage, occasion), stage.refs),
+    )
+    takes = (m for m in meanings if not (over and isinstance(m, mirror.AgentSpoke)))
+    _react(stage, scene, tuple(takes), occasion)
 
 
 def _look_up(stage: Stage, home: str, change: ThinEvent, occasion: Occasion) -> None:
@@ -122,6 +136,11 @@ def _look_up(stage: Stage, home: str, change: ThinEvent, occasion: Occasion) -> 
         customer = _customer(stage, home, told, told.customer, occasion)
         command = acts.new_command(stage, errand, occasion, connection=home)
         stage.errands.append((customer, command))
+
+
+def _take_failure(stage: Stage, scene: Scene | None, failed: MessageFailed, occasion: Occasion) -> None:
+    if scene is not None and undelivered.take(stage, scene, failed, occasion):
+        _decide(stage, scene, occasion)
 
 
 def _pass_time(stage: Stage, scene: Scene, timer: Timer, occasion: Occasion) -> None:

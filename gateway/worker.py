@@ -135,6 +135,8 @@ class Worker:
             self._metrics.turns.labels(verdict).inc()
         for rule in worked.hand_offs:
             self._metrics.hand_offs.labels(rule).inc()
+        for connection in worked.undelivered:
+            self._metrics.undelivered.labels(connection).inc()
         for rule in worked.expired:
             self._metrics.expired.labels(rule).inc()
 

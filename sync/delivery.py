@@ -24,6 +24,7 @@ class Outcome(StrEnum):
     HELD = "held"
     GAVE_UP = "gave_up"
     FAILED = "failed"
+    UNDELIVERED = "undelivered"
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

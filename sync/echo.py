@@ -62,6 +62,8 @@ class Sent(Struct, frozen=True, kw_only=True):
     """When the vendor says that it was sent."""
     heard: bool = False
     """Whether a status was told back to us."""
+    turn: int | None = None
+    """The turn that it answers."""
 
     @property
     def unfinished(self) -> bool:

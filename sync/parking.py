@@ -30,6 +30,7 @@ class Reason(StrEnum):
     REJECTED = "rejected"
     UNSUPPORTED = "unsupported"
     GAVE_UP = "gave_up"
+    UNDELIVERED = "undelivered"
 
 
 class Explanation(Struct, frozen=True):
@@ -69,6 +70,11 @@ EXPLANATIONS = {
     Reason.GAVE_UP: Explanation(
         "It failed for a passing reason, `delivery.attempts` times in a row, so it was no passing reason.",
         "Check that the vendor works again, then replay: it is looked for there before it is sent.",
+    ),
+    Reason.UNDELIVERED: Explanation(
+        "The vendor accepted this message, and told us later that it never reached the customer.",
+        "Read the vendor's reason: a closed channel, replies no longer allowed, a blocked number. Mend that,"
+        " then replay: it is sent again. Otherwise reach the customer elsewhere, and drop it.",
     ),
 }
 

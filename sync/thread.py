@@ -209,6 +209,16 @@ class Overlap(Struct, frozen=True, kw_only=True):
     sent_at: datetime | None = None
 
 
+class Failed(Struct, frozen=True, kw_only=True):
+    """A command that had been carried out, as it seemed: the vendor told later that it failed."""
+
+    ref: int
+    reason: str
+    at: datetime
+    again: bool
+    """Whether it is worth another try."""
+
+
 class Spoken(Struct, frozen=True, kw_only=True):
     """A message that was stored before, as far as it is needed to hear it."""
 
@@ -258,6 +268,7 @@ class Thread(Struct, kw_only=True):
     given_back: list[Guess] = field(default_factory=list)
     """Messages that turned out to be no echoes of ours."""
     overlaps: list[Overlap] = field(default_factory=list)
+    failed: list[Failed] = field(default_factory=list)
     heard: list[int] = field(default_factory=list)
     """Commands whose status was told back in this batch."""
 

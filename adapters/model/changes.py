@@ -55,7 +55,8 @@ class MessagePosted(Struct, frozen=True, kw_only=True, tag="message_posted"):
 class MessageFailed(Struct, frozen=True, kw_only=True, tag="message_failed"):
     """A message that the vendor had accepted from us was not delivered after all.
 
-    It is known by the vendor's id, by our `token`, or both; `reason` is for people.
+    It is known by the vendor's id, by our `token`, or both; `reason` is for people. What the vendor
+    calls `temporary` is sent again.
     """
 
     conversation_id: str
@@ -63,6 +64,7 @@ class MessageFailed(Struct, frozen=True, kw_only=True, tag="message_failed"):
     message_id: str | None = None
     token: str | None = None
     reason: str = ""
+    temporary: bool = False
 
 
 class ControlChanged(Struct, frozen=True, kw_only=True, tag="control_changed"):

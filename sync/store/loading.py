@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, INTERVAL, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 
-from adapters.model import MessageRecord
 from sync.echo import WINDOW, Guess, Sent
 from sync.lease import Holder, Lease
 from sync.store.customers import CUSTOMER, customer_of
@@ -45,7 +44,7 @@ SELECT conversation_ref, id, text FROM message WHERE conversation_ref = ANY(:ref
 # That begins when it was sent: a vendor that was down for an hour hears of it then.
 _LEDGER = text("""
 SELECT c.ref, c.conversation_ref, c.kind, c.key, c.created_at, c.body, c.remote_id, c.claimed_at, c.state,
-  c.heard_at, c.outcome_unknown, c.held, c.doubt, c.epoch, c.done_at, c.vendor_at
+  c.heard_at, c.outcome_unknown, c.held, c.doubt, c.epoch, c.done_at, c.vendor_at, c.turn
 FROM command c
 WHERE c.conversation_ref = ANY(:refs) AND (c.kind IN ('reply', 'note', 'set_status')
     OR (c.kind = 'update_conversation' AND c.body ->> 'status' IS NOT NULL))
@@ -156,17 +155,17 @@ async def load_people(connection: AsyncConnection, threads: Iterable[Thread]) ->
 
 
 async def load_ledger(
-    connection: AsyncConnection, threads: Iterable[Thread], messages: Iterable[MessageRecord]
+    connection: AsyncConnection, threads: Iterable[Thread], named: Iterable[tuple[str | None, str | None]]
 ) -> None:
-    """Give each thread the commands that may come back to it as echoes, surely those of these messages."""
+    """Give each thread the commands that may come back to it as echoes; surely those named by id or token."""
     by_ref = {thread.ref: thread for thread in threads}
     if by_ref:
-        told = list(messages)
+        told = list(named)
         values = {
             "refs": list(by_ref),
             "within": WINDOW,
-            "tokens": [message.token for message in told if message.token is not None],
-            "ids": [message.id for message in told],
+            "tokens": [token for _, token in told if token is not None],
+            "ids": [id_ for id_, _ in told if id_ is not None],
         }
         for row in await connection.execute(_LEDGER, values):
             by_ref[row.conversation_ref].ledger.append(_sent(row))
@@ -193,4 +192,5 @@ def _sent(row: Row[Any]) -> Sent:
         done_at=row.done_at,
         vendor_at=row.vendor_at,
         heard=row.heard_at is not None,
+        turn=row.turn,
     )

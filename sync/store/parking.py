@@ -273,7 +273,8 @@ WITH was AS (
     FROM unnest(:refs) WITH ORDINALITY AS w(ref, number) JOIN command c ON c.ref = w.ref
     WHERE c.state = 'parked' ORDER BY c.ref FOR UPDATE OF c
 ), moved AS (
-    UPDATE command c SET state = 'waiting', attempts = 0, outcome_unknown = (c.kind <> 'answer'),
+    UPDATE command c SET state = 'waiting', attempts = 0,
+        outcome_unknown = c.kind <> 'answer' AND was.parked_as IS DISTINCT FROM 'undelivered',
         ready_at = CAST(:now AS timestamptz) + (was.number - 1) * CAST(:apart AS interval),
         done_at = NULL, reason = NULL, parked_as = NULL
     FROM was WHERE c.ref = was.ref

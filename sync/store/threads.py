@@ -12,7 +12,7 @@ from sqlalchemy.sql.expression import bindparam
 from sqlmodel import col
 
 from sync.priority import Priority
-from sync.store import doubts
+from sync.store import doubts, undelivered
 from sync.store.upserts import upsert_by_ref
 from sync.tables import (
     CommandRow,
@@ -54,6 +54,7 @@ async def save(
     await _save_hand_offs(connection, threads)
     await _silence(connection, threads)
     await _save_heard(connection, threads)
+    await undelivered.save(connection, [failed for thread in threads for failed in thread.failed])
     await doubts.save(connection, threads)
     await _save_commands(connection, threads, errands)
 

@@ -81,7 +81,7 @@ class Memory(Adapter):
         """The change an event tells of."""
         event = decode(body)
         try:
-            change = mapping.change(event)
+            change = mapping.thin(event) if event.get("thin") else mapping.change(event)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise Malformed(f"the event is not as documented: {error!r}") from error
         return (change,) if change else ()

@@ -37,6 +37,11 @@ class _Status(msgspec.Struct, forbid_unknown_fields=True):
     status: Literal["pending", "open", "snoozed", "resolved"]
 
 
+class _Failure(msgspec.Struct, forbid_unknown_fields=True):
+    reason: str
+    temporary: bool = False
+
+
 class _Assignee(msgspec.Struct, forbid_unknown_fields=True):
     agent_id: str | None
 
@@ -68,6 +73,7 @@ class Control:
             ("POST", "/control/customers/{}/attributes", self._attributes),
             ("POST", "/control/customers/{}/merge", self._merge),
             ("POST", "/control/conversations/{}/agent_say", self._agent_say),
+            ("POST", "/control/messages/{}/fail", self._fail),
             ("POST", "/control/conversations/{}/status", self._status),
             ("POST", "/control/conversations/{}/assignee", self._assignee),
             ("POST", "/control/conversations/{}/tags", self._tags),
@@ -92,6 +98,10 @@ class Control:
         return self._helpdesk.agent_says(
             request.path_ids[0], say.text, agent_id=say.agent_id, private=say.private
         )
+
+    async def _fail(self, request: Request) -> Any:
+        failure = request.read(_Failure)
+        return self._helpdesk.fails(request.path_ids[0], failure.reason, temporary=failure.temporary)
 
     async def _status(self, request: Request) -> Any:
         return self._helpdesk.set_status(request.path_ids[0], request.read(_Status).status)

@@ -19,6 +19,7 @@ from adapters.model import (
     GetMessage,
     Identity,
     IdentityKind,
+    MessageFailed,
     MessagePosted,
     MessageRecord,
     Person,
@@ -41,9 +42,6 @@ STATUSES = {status.value: status for status in Status if status is not Status.UN
 def change(event: dict[str, Any]) -> Change | None:
     """The change that one event tells of; `None` for events unknown to us."""
     occurred_at = moment(event["occurred_at"])
-    if event.get("thin"):
-        by = _AUTHORS.get(event["by"], Author.UNKNOWN)
-        return ThinEvent(query=_named(event), occurred_at=occurred_at, by=by)
     match event["type"]:
         case "message_posted":
             return MessagePosted(
@@ -65,12 +63,28 @@ def change(event: dict[str, Any]) -> Change | None:
                 occurred_at=occurred_at,
                 by=_AUTHORS.get(event["by"], Author.UNKNOWN),
             )
+        case "message_failed":
+            failed = event["message"]
+            return MessageFailed(
+                conversation_id=failed["conversation_id"],
+                message_id=failed["id"],
+                token=failed.get("token"),
+                reason=event.get("reason") or "",
+                temporary=event.get("temporary") is True,
+                occurred_at=occurred_at,
+            )
         case "customers_merged":
             return CustomersMerged(
                 customer=customer(event["customer"]), gone_id=event["gone_id"], occurred_at=occurred_at
             )
         case _:
             return None
+
+
+def thin(event: dict[str, Any]) -> ThinEvent:
+    """What an event means that tells ids only."""
+    by = _AUTHORS.get(event["by"], Author.UNKNOWN)
+    return ThinEvent(query=_named(event), occurred_at=moment(event["occurred_at"]), by=by)
 
 
 def _named(event: dict[str, Any]) -> Query:

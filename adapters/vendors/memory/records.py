@@ -81,6 +81,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: Message | None = None
     gone_id: str | None = None
     """Of two customers who were merged, the one that is no more."""
+    reason: str | None = None
+    """Why a message failed that had been accepted."""
+    temporary: bool = False
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -111,6 +111,12 @@ class MemoryHelpdesk:
         conversation = self.state.conversation(conversation_id)
         return self.state.post(conversation, text, author="agent", agent=agent, private=private)
 
+    def fails(self, message_id: str, reason: str, *, temporary: bool = False) -> Message:
+        """A message that was accepted does not reach the customer after all."""
+        message = next(each for each in self.messages if each.id == message_id)
+        self.state.fail(message, reason, temporary=temporary)
+        return message
+
     def set_status(self, conversation_id: str, status: str) -> Conversation:
         """An agent sets a conversation's status."""
         conversation = self.state.conversation(conversation_id)

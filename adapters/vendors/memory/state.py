@@ -148,6 +148,13 @@ class State:
         )
         return message
 
+    def fail(self, message: Message, reason: str, *, temporary: bool) -> None:
+        """A message that was accepted does not reach the customer after all."""
+        conversation = self.conversation(message.conversation_id)
+        customer = self.customer(conversation.customer_id)
+        told = {"reason": reason, "temporary": temporary}
+        self._announce("message_failed", "system", customer, conversation, message, **told)
+
     def change(self, conversation: Conversation, *, by: str, **fields: Any) -> bool:
         """Set fields of a conversation; tells nobody when they are what they were."""
         return self._change(conversation, fields, lambda: self._announce_conversation(conversation, by))
@@ -200,8 +207,7 @@ class State:
         customer: Customer,
         conversation: Conversation | None = None,
         message: Message | None = None,
-        *,
-        gone_id: str | None = None,
+        **more: Any,
     ) -> None:
         self._tell(
             Event(
@@ -212,6 +218,6 @@ class State:
                 customer=customer,
                 conversation=conversation,
                 message=message,
-                gone_id=gone_id,
+                **more,
             )
         )
