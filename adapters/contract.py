@@ -4,7 +4,7 @@ An adapter translates; the engine owns loops, retries, limits, cursors and secre
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -50,6 +50,11 @@ class Adapter(ABC):
         super().__init_subclass__()
         if "manifest" not in cls.__dict__:
             cls.manifest = Manifest.beside(cls)
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> "type[Adapter]":  # noqa: ARG003 - for those who override
+        """The class for a connection with these settings: this one, unless they name what it is made of."""
+        return cls
 
     @classmethod
     @abstractmethod

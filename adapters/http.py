@@ -12,7 +12,7 @@ import msgspec
 
 from adapters.errors import AdapterError, Fatal, Outdated, Rejected, Retryable
 
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _PLAIN_HEADERS = frozenset(
     {"host", "accept", "accept-encoding", "connection", "user-agent", "content-type", "content-length"}
 )
@@ -60,7 +60,7 @@ async def exchange(
         Rejected: the vendor will never accept this request as it is.
     """
     what = f"{method} {path.partition('?')[0]}"
-    may_have_acted = method.upper() not in _SAFE_METHODS
+    may_have_acted = method.upper() not in SAFE_METHODS
     try:
         response = await http.request(method, path, **options)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:

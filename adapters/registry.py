@@ -24,16 +24,17 @@ def names() -> tuple[str, ...]:
     return tuple(sorted({entry.name for entry in entry_points(group=GROUP)}))
 
 
-def get(name: str) -> type[Adapter]:
-    """The adapter class of that name.
+def get(name: str, settings: Mapping[str, Any] | None = None) -> type[Adapter]:
+    """The adapter class of that name; of one that is made of its settings, the one that these make.
 
     Raises:
-        Fatal: there is none, or it can't be imported.
+        Fatal: there is none, or it can't be imported, or made of these settings.
     """
     found = entry_points(group=GROUP, name=name)
     if not found:
         raise Fatal(f"no adapter is called {name!r}; installed: {', '.join(names()) or 'none'}")
-    return _load(next(iter(found)))
+    adapter = _load(next(iter(found)))
+    return adapter if settings is None else adapter.of(settings)
 
 
 def _load(entry: EntryPoint) -> type[Adapter]:
@@ -64,7 +65,7 @@ def build(
         InvalidSettings: the settings don't fit the adapter's manifest.
         Fatal: there is no such adapter.
     """
-    return make(get(name), settings, connection=connection or name, transport=transport)
+    return make(get(name, settings), settings, connection=connection or name, transport=transport)
 
 
 def make(

@@ -1,6 +1,6 @@
 """Signing the requests that we send, where a vendor wants that, by the same declarations as its webhooks."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 
 import httpx
@@ -13,7 +13,8 @@ class Signed(httpx.Auth):
     """For `endpoint`: `{"auth": Signed(SIGNATURE, secret, values=settings)}`.
 
     A body that is streamed is read whole first, for it is signed. `covering` is signed in its place, where a
-    vendor signs the file inside a form rather than the form.
+    vendor signs the file inside a form rather than the form. `parameters` gives query parameters that every
+    request bears, such as a nonce; the signature may cover them.
     """
 
     requires_request_body = True
@@ -25,16 +26,20 @@ class Signed(httpx.Auth):
         *,
         values: Values | None = None,
         covering: bytes | None = None,
+        parameters: Callable[[], Mapping[str, str]] = dict,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._signature = signature
         self._secret = secret
         self._values = values
         self._covering = covering
+        self._parameters = parameters
         self._clock = clock
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Put timestamp and signature where they belong."""
+        if own := self._parameters():
+            request.url = request.url.copy_merge_params(own)
         bare = Webhook(
             method=request.method,
             url=str(request.url),

@@ -50,7 +50,10 @@ ROUNDS = 3
 
 def rules_of(settings: Settings) -> FieldRules:
     """The configured rules; a field is written where the adapter can, after reading."""
-    manifests = {name: registry.get(chosen.adapter).manifest for name, chosen in settings.connections.items()}
+    manifests = {
+        name: registry.get(chosen.adapter, chosen.settings).manifest
+        for name, chosen in settings.connections.items()
+    }
 
     def writable(field: str) -> frozenset[str]:
         needed = (Capability.FIND_CONVERSATION, _NEEDED.get(field, Capability.UPDATE_CONVERSATION))

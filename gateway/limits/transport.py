@@ -72,7 +72,7 @@ async def open_limits(
         raise ConfigError(f"redis_url (DESKBRIDGE_REDIS_URL): {error}") from None
     link = Link(redis)
     budgets = {
-        name: budgets_of(name, each, registry.get(each.adapter).manifest)
+        name: budgets_of(name, each, registry.get(each.adapter, each.settings).manifest)
         for name, each in settings.connections.items()
     }
     breakers = {name: Breaker(name, settings.breaker, link, redis, metrics) for name in budgets}

@@ -1,13 +1,15 @@
 """Finding, loading and building adapters."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, EntryPoints
 from typing import Any
 
 import httpx
 import pytest
+from msgspec import structs
 
 from adapters import registry
+from adapters.contract import Adapter
 from adapters.errors import Fatal, InvalidSettings
 from adapters.vendors.memory.adapter import Memory
 
@@ -84,3 +86,22 @@ def test_build_refuses_bad_settings(changed: dict[str, Any]) -> None:
     """Before anything is opened."""
     with pytest.raises(InvalidSettings, match="'shop'"):
         registry.build("memory", {**SETTINGS, **changed}, connection="shop")
+
+
+class Shaped(Memory):
+    """An adapter that its settings make."""
+
+    manifest = Memory.manifest
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> type[Adapter]:
+        """The reference helpdesk, called as the settings want it."""
+        made = structs.replace(Memory.manifest, title=settings["title"])
+        return type("Made", (Memory,), {"manifest": made, "__module__": Memory.__module__})
+
+
+def test_an_adapter_may_be_made_of_its_settings(install: Install) -> None:
+    """Then what it declares is known only with them; others are what they are."""
+    install(shaped=f"{__name__}:Shaped")
+    assert registry.get("shaped", {"title": "Acme"}).manifest.title == "Acme"
+    assert registry.get("memory", {"title": "Acme"}) is Memory
