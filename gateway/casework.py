@@ -307,17 +307,17 @@ async def catch_up(
 ) -> int:
     """Have every linked conversation that is behind written to, as after a reconciliation; how many are."""
     rules = rules_of(settings)
-    after = written = 0
-    while rules.listed:
+    after: int | None = 0
+    behind = 0
+    written = rules.written()
+    while written and after is not None:
         async with engine.connect() as connection:
-            refs = await store.differing(connection, after=after)
-        if not refs:
-            break
-        after = refs[-1]
-        for ref in refs:
+            page = await store.differing(connection, written, after=after)
+        after = page.upto
+        for ref in page.refs:
             async with engine.begin() as connection:
-                written += await _catch_up_one(connection, ref, rules, new_key, clock())
-    return written
+                behind += await _catch_up_one(connection, ref, rules, new_key, clock())
+    return behind
 
 
 async def _catch_up_one(

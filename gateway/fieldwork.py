@@ -250,17 +250,17 @@ async def _catch_up_customers(
     engine: AsyncEngine, settings: Settings, *, new_key: Callable[[], str], clock: Clock
 ) -> int:
     rules = rules_of(settings)
-    after = written = 0
-    while rules.listed:
+    after: int | None = 0
+    behind = 0
+    written = rules.written()
+    while written and after is not None:
         async with engine.connect() as connection:
-            refs = await field_updates.differing(connection, after=after)
-        if not refs:
-            break
-        after = refs[-1]
-        for ref in refs:
+            page = await field_updates.differing(connection, written, after=after)
+        after = page.upto
+        for ref in page.refs:
             async with engine.begin() as connection:
-                written += await _catch_up_one(connection, ref, rules, new_key, clock())
-    return written
+                behind += await _catch_up_one(connection, ref, rules, new_key, clock())
+    return behind
 
 
 async def _catch_up_one(

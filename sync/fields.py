@@ -48,6 +48,11 @@ class FieldRules(Struct, frozen=True):
             if takes_part(rule, connection):
                 yield name
 
+    def written(self) -> list[tuple[str, str]]:
+        """Every connection with each field that is written to it."""
+        connections = sorted(frozenset[str]().union(*self.writable.values()))
+        return [(connection, name) for connection in connections for name in self.written_to(connection)]
+
 
 def field_rules(listed: Mapping[str, FieldSettings], writable: Callable[[str], frozenset[str]]) -> FieldRules:
     """The rules that the configuration means; `writable` says where a field can be written."""

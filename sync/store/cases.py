@@ -3,7 +3,7 @@
 Whoever changes a case holds the rows of all its conversations, locked in the order of their refs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -16,8 +16,9 @@ from sqlmodel import col
 
 from sync.case_tables import ConversationLink
 from sync.cases import CaseRecord
-from sync.store import conflicts
+from sync.store import conflicts, field_updates
 from sync.store.customers import PeopleMovedError
+from sync.store.field_updates import Differing
 
 _REFS = bindparam("refs", type_=ARRAY(BIGINT))
 _MAINS = bindparam("mains", type_=ARRAY(BIGINT))
@@ -135,19 +136,27 @@ async def note_status(connection: AsyncConnection, command_ref: int, status: str
 
 
 _DIFFERING = text("""
-SELECT DISTINCT l.conversation_ref FROM conversation_link l
-JOIN conversation_link g ON g.conversation_ref = l.main_ref
-CROSS JOIN LATERAL jsonb_each(g.golden) AS e(name, version)
-JOIN conversation v ON v.ref = l.conversation_ref AND v.deleted_at IS NULL
-WHERE l.conversation_ref > :after
-  AND (l.shared -> e.name -> 'held') IS DISTINCT FROM (e.version -> 'value')
-ORDER BY l.conversation_ref LIMIT :most
-""")
+WITH page AS (
+    SELECT conversation_ref AS ref, main_ref, shared FROM conversation_link
+    WHERE conversation_ref > :after ORDER BY conversation_ref LIMIT :most)
+SELECT (SELECT max(ref) FROM page) AS upto, ARRAY(
+    SELECT p.ref FROM page p
+    CROSS JOIN LATERAL (SELECT golden FROM conversation_link WHERE conversation_ref = p.main_ref LIMIT 1) AS g
+    CROSS JOIN LATERAL (SELECT connection FROM conversation
+        WHERE ref = p.ref AND deleted_at IS NULL LIMIT 1) AS v
+    WHERE EXISTS (
+        SELECT 1 FROM unnest(:connections, :names) AS w(connection, name)
+        WHERE w.connection = v.connection AND g.golden -> w.name IS NOT NULL
+          AND (p.shared -> w.name -> 'held') IS DISTINCT FROM (g.golden -> w.name -> 'value'))
+    ORDER BY p.ref) AS refs
+""").bindparams(*field_updates.WRITTEN)
 
 
-async def differing(connection: AsyncConnection, *, after: int, most: int = 500) -> list[int]:
-    """Linked conversations that may be behind, in the order of their refs: rules have the last word."""
-    return list(await connection.scalars(_DIFFERING, {"after": after, "most": most}))
+async def differing(
+    connection: AsyncConnection, written: Sequence[tuple[str, str]], *, after: int, most: int = 2000
+) -> Differing:
+    """Which of the next linked conversations may be behind: `field_updates.differing` of customers."""
+    return await field_updates.page_of(connection, _DIFFERING, written, after=after, most=most)
 
 
 class LinkedConversation(Struct, frozen=True, kw_only=True):

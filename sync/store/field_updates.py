@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec import Struct
-from sqlalchemy import bindparam, text
+from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -73,17 +73,49 @@ async def ask(
     await connection.execute(_ASK_OF[kind], {"priority": priority, "now": now} | columns)
 
 
+# Each page by the indexes, however the planner reckons: the limits within keep it from reading whole tables.
+WRITTEN = (bindparam("connections", type_=ARRAY(TEXT)), bindparam("names", type_=ARRAY(TEXT)))
 _DIFFERING = text("""
-SELECT DISTINCT m.ref FROM customer m
-JOIN customer g ON g.ref = m.main_ref CROSS JOIN LATERAL jsonb_each(g.golden) AS e(name, version)
-WHERE m.ref > :after
-  AND EXISTS (SELECT 1 FROM identity i
-    WHERE i.customer_ref = m.ref AND i.kind = 'vendor' AND i.deleted_at IS NULL)
-  AND (m.shared -> e.name -> 'held') IS DISTINCT FROM (e.version -> 'value')
-ORDER BY m.ref LIMIT :most
-""")
+WITH page AS (SELECT ref, main_ref, shared FROM customer WHERE ref > :after ORDER BY ref LIMIT :most)
+SELECT (SELECT max(ref) FROM page) AS upto, ARRAY(
+    SELECT p.ref FROM page p
+    CROSS JOIN LATERAL (SELECT golden FROM customer WHERE ref = p.main_ref LIMIT 1) AS g
+    CROSS JOIN LATERAL (SELECT connection FROM identity
+        WHERE customer_ref = p.ref AND kind = 'vendor' AND deleted_at IS NULL LIMIT 1) AS i
+    WHERE EXISTS (
+        SELECT 1 FROM unnest(:connections, :names) AS w(connection, name)
+        WHERE w.connection = i.connection AND g.golden -> w.name IS NOT NULL
+          AND (p.shared -> w.name -> 'held') IS DISTINCT FROM (g.golden -> w.name -> 'value'))
+    ORDER BY p.ref) AS refs
+""").bindparams(*WRITTEN)
 
 
-async def differing(connection: AsyncConnection, *, after: int, most: int = 500) -> list[int]:
-    """Customers whose record may be behind, in the order of their refs: rules have the last word."""
-    return list(await connection.scalars(_DIFFERING, {"after": after, "most": most}))
+class Differing(Struct, frozen=True):
+    """Of a page of records, those that may be behind; `upto` is its last ref, `None` past the end."""
+
+    refs: list[int]
+    upto: int | None
+
+
+async def differing(
+    connection: AsyncConnection, written: Sequence[tuple[str, str]], *, after: int, most: int = 2000
+) -> Differing:
+    """Which of the next customers may be behind in what is `written` to their connection: field by field.
+
+    Rules have the last word. However many there are, a statement looks at `most`.
+    """
+    return await page_of(connection, _DIFFERING, written, after=after, most=most)
+
+
+async def page_of(
+    connection: AsyncConnection,
+    statement: TextClause,
+    written: Sequence[tuple[str, str]],
+    *,
+    after: int,
+    most: int,
+) -> Differing:
+    """One page of such a statement."""
+    values = {"connections": [pair[0] for pair in written], "names": [pair[1] for pair in written]}
+    row = (await connection.execute(statement, {"after": after, "most": most} | values)).one()
+    return Differing(row.refs, row.upto)
