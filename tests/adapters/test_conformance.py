@@ -4,11 +4,14 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
+from vendors import zendesk_description
+
 from adapters.contract import Adapter
 from adapters.testing import AdapterSuite
 from adapters.vendors.chatwoot.adapter import Chatwoot
 from adapters.vendors.memory.adapter import Memory
 from adapters.vendors.qiyu.adapter import Qiyu
+from adapters.vendors.zendesk.adapter import Zendesk
 
 _ROOT = Path(__file__).parents[2]
 _DESCRIPTIONS = Path(os.environ.get("DESKBRIDGE_REFERENCE", _ROOT.parent / "shared")) / "vendor-specs"
@@ -37,3 +40,10 @@ class TestQiyu(AdapterSuite):
     """网易七鱼; nobody publishes a description of its interface."""
 
     adapter: ClassVar[type[Adapter]] = Qiyu
+
+
+class TestZendesk(AdapterSuite):
+    """Zendesk Support, before its description with what it forgot."""
+
+    adapter: ClassVar[type[Adapter]] = Zendesk
+    description: ClassVar[Path | None] = zendesk_description.at(description("zendesk/support-oas-2.0.0.json"))
