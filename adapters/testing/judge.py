@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +38,7 @@ class Judge(httpx.AsyncBaseTransport):
     def __init__(
         self, description: Path, responder: httpx.AsyncBaseTransport, *, base_path: str = ""
     ) -> None:
-        text = description.read_text(encoding="utf-8")
-        self._spec = json.loads(text) if description.suffix == ".json" else yaml.safe_load(text)
-        self._spec["servers"] = [{"url": _HOST + base_path}]
-        self._api = OpenAPI.from_dict(self._spec, config=Config(spec_validator_cls=None))
+        self._spec, self._api = _read(description, base_path)
         self._responder = responder
         self.seen: list[httpx.Request] = []
         self.faults: list[str] = []
@@ -81,10 +79,17 @@ class Judge(httpx.AsyncBaseTransport):
         self, request: httpx.Request, path_item: Schema, operation: Schema
     ) -> Iterator[str]:
         declared = [*path_item.get("parameters", []), *operation.get("parameters", [])]
-        parameters = [self._resolve(each) for each in declared]
-        names = {each["name"].partition("[")[0] for each in parameters if each["in"] == "query"}
+        parameters = [each for each in map(self._resolve, declared) if each["in"] == "query"]
+        names = {each["name"].partition("[")[0] for each in parameters}
+        deep = {
+            each["name"]: self._resolve(each["schema"]).get("properties")
+            for each in parameters
+            if each.get("style") == "deepObject"
+        }
         for name in request.url.params:
-            if name.partition("[")[0] not in names:
+            base, _, key = name.partition("[")
+            keys = deep.get(base)
+            if base not in names or (keys and key.removesuffix("]") not in keys):
                 yield f"the query parameter {name} is unknown"
 
     def _unknown_keys(self, request: httpx.Request, operation: Schema) -> Iterator[str]:
@@ -131,22 +136,40 @@ class Judge(httpx.AsyncBaseTransport):
         return node
 
 
+@lru_cache(maxsize=8)
+def _read(description: Path, base_path: str) -> tuple[Schema, OpenAPI]:
+    """Read once: a large description takes longer than a hundred requests."""
+    text = description.read_text(encoding="utf-8")
+    spec = json.loads(text) if description.suffix == ".json" else yaml.safe_load(text)
+    spec["servers"] = [{"url": _HOST + base_path}]
+    return spec, OpenAPI.from_dict(spec, config=Config(spec_validator_cls=None))
+
+
 class _Judged:
     """An httpx request as openapi-core wants to see it."""
 
     def __init__(self, request: httpx.Request) -> None:
         self.host_url = _HOST
-        self.path = request.url.path
+        # Still encoded: a slash inside an id is no step of the path.
+        self.path = request.url.raw_path.decode().partition("?")[0]
         self.method = request.method.lower()
         self.body = request.content or None
         stated = request.headers.get("content-type", "")
         # Without its boundary a form can't be read.
         self.content_type = stated if stated.startswith("multipart/") else stated.partition(";")[0]
         self.parameters = RequestParameters(
-            query=ImmutableMultiDict(request.url.params.multi_items()),
+            query=ImmutableMultiDict(
+                (_undotted(name), value) for name, value in request.url.params.multi_items()
+            ),
             header=Headers(request.headers.multi_items()),
             cookie=ImmutableMultiDict(),
         )
+
+
+def _undotted(name: str) -> str:
+    """`filter[a.b]` as openapi-core 0.19 can read it: it knows no dots there."""
+    base, bracket, inner = name.partition("[")
+    return f"{base}[{inner.replace('.', '_')}" if bracket else name
 
 
 def _fields(form: bytes) -> dict[str, None]:

@@ -11,6 +11,7 @@ from adapters.testing import AdapterSuite
 from adapters.vendors.chatwoot.adapter import Chatwoot
 from adapters.vendors.memory.adapter import Memory
 from adapters.vendors.qiyu.adapter import Qiyu
+from adapters.vendors.sunshine.adapter import Sunshine
 from adapters.vendors.zendesk.adapter import Zendesk
 
 _ROOT = Path(__file__).parents[2]
@@ -47,3 +48,10 @@ class TestZendesk(AdapterSuite):
 
     adapter: ClassVar[type[Adapter]] = Zendesk
     description: ClassVar[Path | None] = zendesk_description.at(description("zendesk/support-oas-2.0.0.json"))
+
+
+class TestSunshine(AdapterSuite):
+    """Zendesk messaging."""
+
+    adapter: ClassVar[type[Adapter]] = Sunshine
+    description: ClassVar[Path | None] = description("sunshine/openapi-17.12.1.yaml")

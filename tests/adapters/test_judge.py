@@ -13,10 +13,23 @@ DESCRIPTION: dict[str, Any] = {
     "openapi": "3.1.0",
     "info": {"title": "t", "version": "1"},
     "paths": {
+        "/names/{name}": {
+            "parameters": [{"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}],
+            "get": {"responses": {"200": {"description": "ok"}}},
+        },
         "/things/{id}": {
             "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}}],
             "post": {
-                "parameters": [{"name": "dry", "in": "query", "schema": {"type": "boolean"}}],
+                "parameters": [
+                    {"name": "dry", "in": "query", "schema": {"type": "boolean"}},
+                    {
+                        "name": "filter",
+                        "in": "query",
+                        "style": "deepObject",
+                        "explode": True,
+                        "schema": {"type": "object", "properties": {"user.email": {"type": "string"}}},
+                    },
+                ],
                 "security": [{"key": []}],
                 "requestBody": {
                     "required": True,
@@ -33,7 +46,7 @@ DESCRIPTION: dict[str, Any] = {
                 },
                 "responses": {"200": {"description": "ok"}},
             },
-        }
+        },
     },
     "components": {
         "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "x-key"}},
@@ -101,7 +114,7 @@ async def test_a_right_request_passes(tmp_path: Path) -> None:
         "list": [{"name": "m"}],
         "one": None,
     }
-    assert await _send(tmp_path, body, "/v1/things/5?dry=true") == []
+    assert await _send(tmp_path, body, "/v1/things/5?dry=true&filter[user.email]=a@b.example") == []
 
 
 @pytest.mark.parametrize(
@@ -120,10 +133,30 @@ async def test_a_wrong_body_is_refused(tmp_path: Path, body: dict[str, Any]) -> 
     assert await _send(tmp_path, body)
 
 
-@pytest.mark.parametrize("url", ["/v1/things/x", "/v1/thing/5", "/things/5", "/v1/things/5?dryy=true"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/v1/things/x",
+        "/v1/thing/5",
+        "/things/5",
+        "/v1/things/5?dryy=true",
+        "/v1/things/5?filter[user.mail]=x",
+    ],
+)
 async def test_a_wrong_address_is_refused(tmp_path: Path, url: str) -> None:
-    """A wrong type in the path, an unknown path, a missing base, an unknown query parameter."""
+    """A wrong type in the path, an unknown path, a missing base, an unknown parameter or part of one."""
     assert await _send(tmp_path, {"name": "n"}, url)
+
+
+async def test_a_slash_inside_an_id_is_no_step(tmp_path: Path) -> None:
+    """What was encoded stays one part of the path."""
+    description = tmp_path / "description.json"
+    description.write_text(json.dumps(DESCRIPTION))
+    judge = Judge(description, httpx.MockTransport(lambda _: httpx.Response(200)))
+    async with httpx.AsyncClient(transport=judge, base_url="https://acme.example") as client:
+        assert (await client.get("/names/a%2Fb")).is_success
+        with pytest.raises(AgainstTheDescriptionError):
+            await client.get("/names/a/b")
 
 
 async def test_missing_credentials_are_refused(tmp_path: Path) -> None:

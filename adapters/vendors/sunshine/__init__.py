@@ -1,0 +1,1 @@
+"""Zendesk messaging (Sunshine Conversations)."""

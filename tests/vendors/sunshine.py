@@ -1,0 +1,410 @@
+"""A made-up app of Zendesk messaging: users, conversations, a switchboard, webhooks that are sent again.
+
+It answers and refuses as the published description says: `page[after]` or `page[before]` but never both, 423
+in a full conversation, metadata that is flat and small, control that only the pending integration accepts.
+"""
+
+import base64
+import itertools
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import jwt
+from vendors.sunshine_courier import Courier
+
+Raw = dict[str, Any]
+
+APP = "6543f0c1a2b3c4d5e6f70819"
+KEY_ID = "app_68a0eeee0000000000000001"
+KEY_SECRET = "sunshine-key-secret-of-the-made-up-app"
+WEBHOOK_SECRET = "sunshine-webhook-secret"
+STARTED = datetime(2026, 11, 14, 11, 0, tzinfo=UTC)
+_METADATA_LIMIT = 4096
+_JSON_LIMIT = 100_000
+_FORM = re.compile(rb'name="source"; filename="([^"]*)".*?\r\n\r\n(.*)\r\n--', re.DOTALL)
+_VERBS = frozenset({"passControl", "offerControl", "acceptControl", "releaseControl"})
+
+
+def settings(base_url: str = "https://sailing.zendesk.com/sc") -> Raw:
+    """The settings of a connection to this app."""
+    return {
+        "base_url": base_url,
+        "app_id": APP,
+        "key_id": KEY_ID,
+        "key_secret": KEY_SECRET,
+        "webhook_secret": WEBHOOK_SECRET,
+        "integration": "deskbridge",
+    }
+
+
+def integration(number: int, name: str, kind: str, to: int | None = None) -> Raw:
+    """A switchboard integration; `to` is where `next` leads."""
+    return {
+        "id": f"68a0aaaa{number:016x}",
+        "name": name,
+        "integrationId": f"68a0bbbb{number:016x}",
+        "integrationType": kind,
+        "deliverStandbyEvents": True,
+        **({"nextSwitchboardIntegrationId": f"68a0aaaa{to:016x}"} if to else {}),
+    }
+
+
+OURS = integration(1, "deskbridge", "custom", 2)
+WORKSPACE = integration(2, "zd-agentWorkspace", "zd:agentWorkspace", 1)
+ANSWER_BOT = integration(3, "zd-answerBot", "zd:answerBot", 1)
+_BOARD = "68a0cccc0000000000000001"
+
+
+class Refused(Exception):  # noqa: N818 - it is an answer
+    """The request is answered with an error."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+
+
+@dataclass
+class Thread:
+    """A conversation; messages are shaped as the REST API shapes them."""
+
+    id: str
+    user: Raw
+    source: Raw
+    active: Raw | None
+    pending: Raw | None = None
+    metadata: Raw = field(default_factory=dict)
+    messages: list[Raw] = field(default_factory=list)
+    full: bool = False
+
+    def told(self) -> Raw:
+        """As webhooks tell it: cut short."""
+        held = {"activeSwitchboardIntegration": self.active, "pendingSwitchboardIntegration": self.pending}
+        shown = {name: _named(each) for name, each in held.items() if each}
+        return {"id": self.id, "type": "personal", "metadata": dict(self.metadata), **shown}
+
+    def shown(self) -> Raw:
+        """As the REST API shows it."""
+        latest = self.messages[-1]["received"] if self.messages else _iso(STARTED)
+        return self.told() | {"isDefault": True, "createdAt": _iso(STARTED), "lastUpdatedAt": latest}
+
+
+class FakeSunshine(httpx.AsyncBaseTransport):
+    """The app. Given the address of the connection's `hook`, it sends webhooks while `courier` is entered.
+
+    `said()`, `files` and `moves` (of the switchboard, with their metadata) show what came of requests. The
+    next requests are answered with the statuses in `fails`. `page_size` is how many messages a page holds.
+    """
+
+    def __init__(self, *, hook: str = "", default: Raw = OURS, page_size: int = 100) -> None:
+        self.default = default
+        self.page_size = page_size
+        self.courier = Courier(hook, APP, WEBHOOK_SECRET)
+        self.board = [OURS, WORKSPACE, ANSWER_BOT]
+        self.users: dict[str, Raw] = {}
+        self.threads: dict[str, Thread] = {}
+        self.files: dict[str, bytes] = {}
+        self.fails: list[int] = []
+        self.log: list[str] = []
+        self.moves: list[tuple[str, Raw]] = []
+        self._live = bool(hook)
+        self._numbers = itertools.count(1)
+
+    # What customers and agents do.
+
+    def welcome(self, name: str = "雅婷 陳", **about: Any) -> Raw:
+        """A new user."""
+        given, _, surname = name.partition(" ")
+        user = {
+            "id": self._id(),
+            "externalId": None,
+            "authenticated": False,
+            "profile": {"givenName": given, "surname": surname or None, "locale": "zh-TW"},
+            "metadata": {},
+            "identities": [],
+        } | about
+        self.users[user["id"]] = user
+        return user
+
+    def customer_says(self, text: str, thread: Thread | None = None, **content: Any) -> Thread:
+        """A customer writes, a new one unless said otherwise; who holds nothing gets it by default."""
+        thread = thread or self.open_thread()
+        thread.active = thread.active or self.default
+        user = thread.user
+        author = {"type": "user", "userId": user["id"], "displayName": _name(user)}
+        said = {"type": "text", "text": text} | content
+        self._add(thread, author, said, thread.source, told={**author, "user": user})
+        return thread
+
+    def open_thread(self, user: Raw | None = None, source: str = "web") -> Thread:
+        """A customer opens a conversation."""
+        came = {"type": source, "integrationId": "68a0dddd0000000000000001"}
+        thread = Thread(self._id(), user or self.welcome(), came, self.default)
+        self.threads[thread.id] = thread
+        payload = {"conversation": thread.told(), "creationReason": "startConversation", "source": came}
+        self.tell("conversation:create", payload | {"user": thread.user})
+        return thread
+
+    def agent_says(self, thread: Thread, text: str, name: str = "Lin Wei") -> Raw:
+        """An agent writes in Zendesk's own screen, which takes control if it hasn't it."""
+        if thread.active is not WORKSPACE:
+            self._move(thread, "passControl", WORKSPACE, {})
+        author = {"type": "business", "displayName": name, "subtypes": ["agent"]}
+        return self._add(thread, author, {"type": "text", "text": text}, {"type": "zd:agentWorkspace"})
+
+    def bot_says(self, thread: Thread, text: str) -> Raw:
+        """Zendesk's own bot writes."""
+        author = {"type": "business", "displayName": "Answer Bot"}
+        return self._add(thread, author, {"type": "text", "text": text}, {"type": "zd:answerBot"})
+
+    def presses(self, thread: Thread, payload: str) -> None:
+        """The customer presses a button."""
+        pressed = {"postback": {"payload": payload}, "user": thread.user, "source": thread.source}
+        self.tell("conversation:postback", {"conversation": thread.told(), **pressed})
+
+    def gives(self, thread: Thread, verb: str, to: Raw | None = None, **metadata: Any) -> None:
+        """Somebody else uses the switchboard."""
+        self._move(thread, verb, to, metadata)
+
+    def fails_to(self, thread: Thread, verb: str, message: str) -> None:
+        """A use of the switchboard fails after it was accepted."""
+        payload = {"conversation": thread.told(), "metadata": {}, "error": {"message": message}}
+        self.tell(f"switchboard:{verb}:failure", payload)
+
+    def merge(self, surviving: Raw, discarded: Raw) -> None:
+        """Two users become one."""
+        del self.users[discarded["id"]]
+        for thread in self.threads.values():
+            if thread.user is discarded:
+                thread.user = surviving
+        self.tell("user:merge", {"mergedUsers": {"surviving": surviving, "discarded": discarded}})
+
+    def said(self, thread: Thread) -> list[Raw]:
+        """What the business has told the customer."""
+        return [each for each in thread.messages if each["author"]["type"] == "business"]
+
+    def tell(self, kind: str, payload: Raw) -> None:
+        """Put an event on its way."""
+        event = {"id": self._id(), "createdAt": _iso(self._now()), "type": kind, "payload": payload}
+        self.courier.send(json.loads(json.dumps(event)))
+
+    async def drain(self) -> None:
+        """Wait until all webhooks are delivered."""
+        await self.courier.drain()
+
+    # The API.
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request."""
+        await request.aread()
+        whole = request.url.raw_path.decode().partition("?")[0]
+        path = whole.removeprefix("/sc").removeprefix(f"/v2/apps/{APP}").strip("/")
+        self.log.append(f"{request.method} {path}")
+        if self.fails:
+            return httpx.Response(self.fails.pop(0), json={"errors": [{"code": "made_up", "title": "So."}]})
+        try:
+            _require_key(request)
+            status, answer = self._answer(request, path)
+        except Refused as refused:
+            error = {"code": refused.code, "title": refused.code.replace("_", " ")}
+            return httpx.Response(refused.status, json={"errors": [error]})
+        return httpx.Response(status, json=answer)
+
+    def _answer(self, request: httpx.Request, path: str) -> tuple[int, Raw]:
+        if request.method == "POST" and path == "attachments":
+            return 201, self._store(request)
+        body: Raw = json.loads(request.content) if request.content else {}
+        if len(request.content) > _JSON_LIMIT:
+            raise Refused(413, "payload_too_large")
+        _require_flat(body.get("metadata"))
+        match (request.method, *path.split("/")):
+            case (method, "users", which):
+                return 200, {"user": self._user(method, unquote(which), body)}
+            case (method, "conversations", which, *rest) if which in self.threads:
+                return self._of_thread(request, self.threads[which], [method, *rest], body)
+            case _:
+                return 200, self._of_app(f"{request.method} {path}", request.url.params)
+
+    def _of_app(self, what: str, query: httpx.QueryParams) -> Raw:
+        answers: dict[str, Callable[[], Raw]] = {
+            "GET ": lambda: {"app": {"id": APP, "displayName": "Sailing shop"}},
+            "GET switchboards": lambda: {"switchboards": [{"id": _BOARD, "enabled": True}]},
+            f"GET switchboards/{_BOARD}/switchboardIntegrations": lambda: {
+                "switchboardIntegrations": self.board
+            },
+            "GET users": lambda: {"users": self._by_email(query["filter[identities.email]"])},
+        }
+        if what not in answers:
+            raise Refused(404, "not_found")
+        return answers[what]()
+
+    def _of_thread(
+        self, request: httpx.Request, thread: Thread, what: list[str], body: Raw
+    ) -> tuple[int, Raw]:
+        match what:
+            case ["GET"]:
+                return 200, {"conversation": thread.shown()}
+            case ["PATCH"]:
+                thread.metadata = body.get("metadata", thread.metadata)
+                return 200, {"conversation": thread.shown()}
+            case ["GET", "participants"]:
+                return 200, {"participants": [{"id": self._id(), "userId": thread.user["id"]}]}
+            case ["GET", "messages"]:
+                return 200, self._page(thread, request.url.params)
+            case ["POST", "messages"]:
+                return 201, {"messages": [self._post(thread, body)]}
+            case ["POST", verb] if verb in _VERBS:
+                self._use(thread, verb, body)
+                return 200, {}
+            case _:
+                raise Refused(404, "not_found")
+
+    def _page(self, thread: Thread, query: httpx.QueryParams) -> Raw:
+        ids = [each["id"] for each in thread.messages]
+        if "page[after]" in query and "page[before]" in query:
+            raise Refused(400, "bad_request")
+        if "page[after]" in query:
+            start = ids.index(query["page[after]"]) + 1
+            end = min(len(ids), start + self.page_size)
+            more = end < len(ids)
+        else:
+            end = ids.index(query["page[before]"]) if "page[before]" in query else len(ids)
+            start = max(0, end - self.page_size)
+            more = start > 0
+        return {"messages": thread.messages[start:end], "meta": {"hasMore": more}, "links": {}}
+
+    def _post(self, thread: Thread, body: Raw) -> Raw:
+        if thread.full:
+            raise Refused(423, "locked")
+        author, content = body["author"], body["content"]
+        if author["type"] == "user" and author.get("userId") != thread.user["id"]:
+            raise Refused(400, "bad_request")
+        shown = {name: value for name, value in author.items() if name != "userId"}
+        if author["type"] == "user":
+            shown = {**author, "displayName": _name(thread.user)}
+        told = {**shown, "user": thread.user} if author["type"] == "user" else shown
+        source = {"type": "api:conversations"}
+        return self._add(thread, shown, content, source, told=told, metadata=body.get("metadata"))
+
+    def _use(self, thread: Thread, verb: str, body: Raw) -> None:
+        target = None
+        if verb in {"passControl", "offerControl"}:
+            target = self._integration(thread, body["switchboardIntegration"])
+            if verb == "offerControl" and target is thread.active:
+                raise Refused(400, "bad_request")
+        if verb == "acceptControl" and thread.pending is None:
+            raise Refused(403, "forbidden")
+        if verb == "releaseControl" and thread.active is None:
+            raise Refused(403, "forbidden")
+        self._move(thread, verb, target, body.get("metadata") or {})
+
+    def _integration(self, thread: Thread, wanted: str) -> Raw:
+        if wanted == "next":
+            wanted = (thread.active or self.default).get("nextSwitchboardIntegrationId", "")
+        for name in ("id", "name", "integrationType"):
+            found = [each for each in self.board if each[name] == wanted]
+            if found:
+                return found[0]
+        raise Refused(404, "switchboard_integration_not_found")
+
+    def _move(self, thread: Thread, verb: str, target: Raw | None, metadata: Raw) -> None:
+        match verb:
+            case "passControl":
+                thread.active, thread.pending = target, None
+            case "offerControl":
+                thread.pending = target
+            case "acceptControl":
+                thread.active, thread.pending = thread.pending, None
+            case "releaseControl":
+                thread.active = thread.pending = None
+        self.moves.append((verb, metadata))
+        self.tell(f"switchboard:{verb}", {"conversation": thread.told(), "metadata": metadata})
+
+    def _user(self, method: str, which: str, body: Raw) -> Raw:
+        found = [each for each in self.users.values() if which in {each["id"], each["externalId"]}]
+        if not found:
+            raise Refused(404, "user_not_found")
+        if method == "PATCH":
+            found[0].update(body)
+        return found[0]
+
+    def _by_email(self, email: str) -> list[Raw]:
+        return [u for u in self.users.values() if email in {each["value"] for each in u["identities"]}]
+
+    def _store(self, request: httpx.Request) -> Raw:
+        form = _FORM.search(request.content)
+        if form is None or request.url.params.get("access") != "public":
+            raise Refused(400, "bad_request")
+        name = form[1].decode()
+        self.files[name] = form[2]
+        return {"attachment": {"mediaUrl": f"https://media.example/{self._id()}/{name}"}}
+
+    def _add(
+        self,
+        thread: Thread,
+        author: Raw,
+        content: Raw,
+        source: Raw,
+        *,
+        told: Raw | None = None,
+        metadata: Raw | None = None,
+    ) -> Raw:
+        message: Raw = {
+            "id": self._id(),
+            "received": _iso(self._now()),
+            "author": author,
+            "content": content,
+            "source": source,
+        }
+        if metadata:
+            message["metadata"] = metadata
+        thread.messages.append(message)
+        webhook = {"conversation": thread.told(), "message": message | {"author": told or author}}
+        self.tell("conversation:message", webhook)
+        return message
+
+    def _now(self) -> datetime:
+        if self._live:
+            return datetime.now(UTC)
+        return STARTED + timedelta(seconds=sum(len(each.messages) for each in self.threads.values()))
+
+    def _id(self) -> str:
+        return f"68a2{next(self._numbers):020x}"
+
+
+def _require_key(request: httpx.Request) -> None:
+    kind, _, value = request.headers.get("authorization", "").partition(" ")
+    if kind == "Bearer":
+        good = jwt.get_unverified_header(value).get("kid") == KEY_ID and jwt.decode(
+            value, KEY_SECRET, algorithms=["HS256"]
+        ) == {"scope": "app"}
+    else:
+        good = value == base64.b64encode(f"{KEY_ID}:{KEY_SECRET}".encode()).decode()
+    if not good:
+        raise Refused(401, "unauthorized")
+
+
+def _require_flat(metadata: Raw | None) -> None:
+    for value in (metadata or {}).values():
+        if not isinstance(value, str | int | float):
+            raise Refused(400, "metadata_is_not_flat")
+    if len(json.dumps(metadata, ensure_ascii=False).encode()) > _METADATA_LIMIT:
+        raise Refused(400, "metadata_too_large")
+
+
+def _named(each: Raw) -> Raw:
+    return {name: each[name] for name in ("id", "name", "integrationId", "integrationType")}
+
+
+def _name(user: Raw) -> str:
+    return " ".join(part for part in (user["profile"]["givenName"], user["profile"]["surname"]) if part)
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
