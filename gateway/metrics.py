@@ -1,12 +1,14 @@
 """What is counted, for Prometheus."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from sync.parking import Reason
+from sync.store.pulls import PullState
 
+RUN_STATES = ("running", "done", "stopped")
 _FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
@@ -121,6 +123,52 @@ class Metrics:
             ["reason"],
             registry=one,
         )
+
+        self.pull_state = Gauge(
+            "deskbridge_pull_state",
+            "1 for the state of the latest backfill, reconciliation or poll; the same from every process",
+            ["connection", "purpose", "state"],
+            registry=one,
+        )
+        self.pull_records = Gauge(
+            "deskbridge_pull_records",
+            "Records that it has read; by polls, all that ever were. The same from every process",
+            ["connection", "purpose", "kind"],
+            registry=one,
+        )
+        self.pull_pages = Gauge(
+            "deskbridge_pull_pages",
+            "Pages that it has read, likewise",
+            ["connection", "purpose", "kind"],
+            registry=one,
+        )
+        self.pull_idle = Gauge(
+            "deskbridge_pull_page_age_seconds",
+            "How long ago its last page of customers or conversations was stored",
+            ["connection", "purpose"],
+            registry=one,
+        )
+        self.poll_lag = Gauge(
+            "deskbridge_poll_lag_seconds",
+            "How long ago the last poll that came to its end asked for its last page",
+            ["connection"],
+            registry=one,
+        )
+
+    def set_pulls(self, found: Iterable[PullState], now: datetime) -> None:
+        """Take over how the latest runs stand."""
+        for each in found:
+            run = (each.connection, each.purpose)
+            for state in RUN_STATES:
+                self.pull_state.labels(*run, state).set(state == each.state)
+            for kind, counts in each.counts.items():
+                self.pull_records.labels(*run, kind).set(counts.read)
+                self.pull_pages.labels(*run, kind).set(counts.pages)
+            if each.moved_at is not None:
+                self.pull_idle.labels(*run).set(max(0.0, (now - each.moved_at).total_seconds()))
+            if each.purpose == "poll" and each.known_at is not None:
+                lag = max(0.0, (now - each.known_at).total_seconds())
+                self.poll_lag.labels(each.connection).set(lag)
 
     def set_parked(self, counts: Mapping[Reason, tuple[int, datetime]], now: datetime) -> None:
         """Take over how much is parked for which reason, and since when."""

@@ -80,6 +80,7 @@ class Storing:
             added = await self._accept(kind, told)
             found = [_difference(kind, change, why, told) for change, why in differs]
             counts.read += len(wanted)
+            counts.pages += 1
             counts.total = page.total if page.total is not None else counts.total
             counts.complete = counts.complete or place.done
             await self._note(page.changes, found, kind)
@@ -111,6 +112,7 @@ class Storing:
             told = self._events([change for change, _ in differs])
             added = await self._accept(kind, told)
             counts.read += len(posted)
+            counts.pages += sum(each.page is not None for each in fetched)
             moved = [_moved(each, held.get(each.scope.scope, {}), run.started_at) for each in fetched]
             found = _missing(differs, told)
             if run.purpose == "reconcile":

@@ -133,8 +133,16 @@ class Puller:
                 run = await pulls.latest_run(database, name=self.name, purpose=Purpose.POLL)
             if run is None:
                 run = await self.begin(database, Purpose.POLL)
-            await self.walk(database, run)
+            run.state, run.reason = "running", None
+            try:
+                await self.walk(database, run)
+            except PullStoppedError as stopped:
+                run.state, run.reason = "stopped", str(stopped)
+                async with database.begin():
+                    await pulls.save_run(database, run)
+                raise
             async with database.begin():
+                await pulls.save_run(database, run)
                 await pulls.forget_scopes(database, run.ref, before=self.clock() - FORGET_AFTER)
             return run
 

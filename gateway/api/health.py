@@ -11,7 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.api.problems import problem
 from gateway.house import House
-from sync.store import conflicts, parking
+from gateway.pulling import Purpose
+from sync.store import conflicts, parking, pulls
 from sync.store.inbox import oldest_pending
 from sync.store.timers import waiting_since
 
@@ -43,6 +44,8 @@ async def metrics(house: NamedDependency[House]) -> Response[bytes]:
         waiting = await waiting_since(connection)
         house.metrics.set_parked(await parking.counts(connection), house.clock())
         house.metrics.open_conflicts.set(await conflicts.count_open(connection))
+        found = await pulls.states(connection, names=house.settings.connections, purposes=Purpose)
+        house.metrics.set_pulls(found, house.clock())
     house.metrics.oldest_event.set(_age(house, oldest))
     house.metrics.oldest_offer.set(_age(house, waiting))
     await house.limits.report()

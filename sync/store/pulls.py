@@ -19,6 +19,7 @@ class Counts(Struct, kw_only=True):
     """What a run did with one kind of record."""
 
     read: int = 0
+    pages: int = 0
     accepted: int = 0
     """Events put into the inbox."""
     differed: int = 0
@@ -97,6 +98,38 @@ async def latest_run(connection: AsyncConnection, *, name: str, purpose: str) ->
     """A connection's latest run of this purpose, if it ever had one."""
     row = (await connection.execute(_LATEST, {"connection": name, "purpose": purpose})).first()
     return None if row is None else _run(row)
+
+
+class PullState(Struct, frozen=True, kw_only=True):
+    """How a connection's latest run of one purpose stands."""
+
+    connection: str
+    purpose: str
+    state: str
+    counts: dict[str, Counts]
+    moved_at: datetime | None
+    """When its last page of customers or conversations was stored."""
+    known_at: datetime | None
+    """Up to when everything that the vendor lists has been read: when the last page of all was asked for."""
+
+
+_STATES = text("""
+SELECT r.connection, r.purpose, r.state, r.counts, max(c.stored_at) AS moved_at,
+    min(CAST(c.ends -> -1 ->> 'at' AS timestamptz)) AS known_at
+FROM unnest(:names) AS n(name) CROSS JOIN unnest(:purposes) AS p(purpose)
+CROSS JOIN LATERAL (SELECT * FROM pull_run WHERE connection = n.name AND purpose = p.purpose
+    ORDER BY ref DESC LIMIT 1) AS r
+LEFT JOIN pull_cursor c ON c.run_ref = r.ref AND c.kind IN ('customers', 'conversations') AND c.scope = ''
+GROUP BY r.ref, r.connection, r.purpose, r.state, r.counts
+""").bindparams(bindparam("names", type_=ARRAY(TEXT)), bindparam("purposes", type_=ARRAY(TEXT)))
+
+
+async def states(
+    connection: AsyncConnection, *, names: Iterable[str], purposes: Iterable[str]
+) -> list[PullState]:
+    """How the latest runs of these connections stand; none where there was none."""
+    rows = await connection.execute(_STATES, {"names": list(names), "purposes": list(purposes)})
+    return [msgspec.convert(dict(row), PullState) for row in rows.mappings()]
 
 
 async def list_runs(
