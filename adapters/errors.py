@@ -5,7 +5,8 @@ AdapterError
 │   ├── Held           not sent: a limit is used up or the vendor is down; nobody's fault, no attempt
 │   └── Outdated       the record has changed since it was read: read it again first
 ├── Fatal          pause the connection and tell the operator
-│   └── InvalidSettings    the connection is configured wrongly; says which field and how to cure it
+│   ├── InvalidSettings    the connection is configured wrongly; says which field and how to cure it
+│   └── BrokenAdapter      the adapter itself can't be used; its connections rest, others go on
 ├── Rejected       park this one command or event and go on
 │   └── Unsupported    the vendor has no such thing; the engine degrades
 └── WebhookRefused     the hook was not sent by the vendor, or is unreadable
@@ -64,6 +65,10 @@ class Fatal(AdapterError):
 
 class InvalidSettings(Fatal):
     """A connection's settings don't fit its adapter; the detail names connection, field and cure."""
+
+
+class BrokenAdapter(Fatal):
+    """An installed adapter that can't be used: it doesn't import, isn't one, or fails when it is made."""
 
 
 class Rejected(AdapterError):

@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 
 from adapters.contract import Adapter
-from adapters.errors import Fatal
-from adapters.manifest import Settings
+from adapters.errors import AdapterError, BrokenAdapter, Fatal
+from adapters.manifest import Manifest, Settings
+from adapters.stand_in import StandIn
 from adapters.transport import Transport
 
 GROUP = "deskbridge.adapters"
@@ -28,7 +29,8 @@ def get(name: str, settings: Mapping[str, Any] | None = None) -> type[Adapter]:
     """The adapter class of that name; of one that is made of its settings, the one that these make.
 
     Raises:
-        Fatal: there is none, or it can't be imported, or made of these settings.
+        Fatal: there is none, or it can't be made of these settings.
+        BrokenAdapter: it can't be imported, or is none.
     """
     found = entry_points(group=GROUP, name=name)
     if not found:
@@ -41,10 +43,23 @@ def _load(entry: EntryPoint) -> type[Adapter]:
     try:
         adapter = entry.load()
     except Exception as error:  # a third party's import may raise anything
-        raise Fatal(f"the adapter {entry.name!r} ({entry.value}) can't be loaded: {error!r}") from error
+        told = f"the adapter {entry.name!r} ({entry.value}) can't be loaded: {error!r}"
+        raise BrokenAdapter(told) from error
     if not (isinstance(adapter, type) and issubclass(adapter, Adapter)):
-        raise Fatal(f"the adapter {entry.name!r} ({entry.value}) is no Adapter class")
+        raise BrokenAdapter(f"the adapter {entry.name!r} ({entry.value}) is no Adapter class")
     return adapter
+
+
+def manifest_of(name: str, settings: Mapping[str, Any] | None = None) -> Manifest:
+    """What the adapter of that name (and these settings) declares; of a broken one, nothing.
+
+    Raises:
+        Fatal: there is none.
+    """
+    try:
+        return get(name, settings).manifest
+    except BrokenAdapter:
+        return StandIn.manifest
 
 
 def open_transport() -> httpx.AsyncBaseTransport:
@@ -63,9 +78,20 @@ def build(
 
     Raises:
         InvalidSettings: the settings don't fit the adapter's manifest.
+        BrokenAdapter: it can't be used.
         Fatal: there is no such adapter.
     """
     return make(get(name, settings), settings, connection=connection or name, transport=transport)
+
+
+def build_or_stand_in(
+    name: str, settings: Mapping[str, Any], *, connection: str, transport: httpx.AsyncBaseTransport
+) -> Adapter:
+    """As `build`; for a broken adapter one that says of everything why it can't (`StandIn`)."""
+    try:
+        return build(name, settings, connection=connection, transport=transport)
+    except BrokenAdapter as error:
+        return StandIn(connection=connection, reason=error.detail)
 
 
 def make(
@@ -79,12 +105,18 @@ def make(
 
     Raises:
         InvalidSettings: the settings don't fit the adapter's manifest.
+        BrokenAdapter: it fails when it is made.
     """
     checked = Settings(adapter.manifest, settings, connection=connection)
-    http = httpx.AsyncClient(
-        **adapter.endpoint(checked),
-        timeout=TIMEOUT,
-        transport=transport or open_transport(),
-        trust_env=False,
-    )
-    return adapter(settings=checked, http=http)
+    try:
+        http = httpx.AsyncClient(
+            **adapter.endpoint(checked),
+            timeout=TIMEOUT,
+            transport=transport or open_transport(),
+            trust_env=False,
+        )
+        return adapter(settings=checked, http=http)
+    except AdapterError:
+        raise
+    except Exception as error:  # a third party's code may raise anything
+        raise BrokenAdapter(f"connection {connection!r}: {adapter.__name__} fails: {error!r}") from error

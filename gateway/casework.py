@@ -51,7 +51,7 @@ ROUNDS = 3
 def rules_of(settings: Settings) -> FieldRules:
     """The configured rules; a field is written where the adapter can, after reading."""
     manifests = {
-        name: registry.get(chosen.adapter, chosen.settings).manifest
+        name: registry.manifest_of(chosen.adapter, chosen.settings)
         for name, chosen in settings.connections.items()
     }
 

@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "limits",
             "Show how much of every vendor's limit is left, and when it will be used up if it goes on so.",
         ),
+        "adapters": ("adapters", "Adapters: what is installed, what it can do, making one."),
         "customers": ("customers", "Customers: which of them are one person."),
         "db": ("database", "The database."),
         "conflicts": ("conflicts", "Conflicts over shared fields: see, decide, undo."),

@@ -40,7 +40,7 @@ def rules_of(settings: Settings) -> FieldRules:
     writable = {
         name
         for name, chosen in settings.connections.items()
-        if registry.get(chosen.adapter, chosen.settings).manifest.can(Capability.UPDATE_CUSTOMER)
+        if registry.manifest_of(chosen.adapter, chosen.settings).can(Capability.UPDATE_CUSTOMER)
     }
     return fields.field_rules(settings.fields.customer, lambda _: frozenset(writable))
 

@@ -84,6 +84,8 @@ class Hooks:
             await self._keep(name, webhook, error, send)
         except Unsupported as error:
             await _problem(send, 405, error.detail, (b"allow", b"POST"))
+        except Exception as error:  # noqa: BLE001 - an adapter's own fault is ours: the vendor sends it again
+            await self._unavailable(name, error, send)
         else:
             await self._accept(name, receipt.deliveries, receipt.reply, send)
 

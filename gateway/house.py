@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+import httpx
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from adapters import registry
 from adapters.contract import Adapter
+from adapters.stand_in import StandIn
 from config.clock import Clock, utc_now
-from config.settings import Settings
+from config.settings import ConnectionSettings, Settings
 from gateway import storage
 from gateway.database import open_database
 from gateway.dispatcher import Dispatcher
@@ -29,6 +32,8 @@ from knowledge.answers import Answer, Answerer, Question
 from knowledge.index import KnowledgeIndex
 from rules.policy import load_policies, measures
 from sync.store.outbox import count_workers
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +120,16 @@ def new_key() -> str:
     return f"db_{secrets.token_hex(12)}"
 
 
+def _open_adapter(name: str, chosen: ConnectionSettings, transport: httpx.AsyncBaseTransport) -> Adapter:
+    """A connection's adapter; a broken one is told of, and doesn't keep the others from working."""
+    adapter = registry.build_or_stand_in(
+        chosen.adapter, chosen.settings, connection=name, transport=transport
+    )
+    if isinstance(adapter, StandIn):
+        log.error("adapter_broken", connection=name, adapter=chosen.adapter, error=adapter.reason)
+    return adapter
+
+
 @asynccontextmanager
 async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[House]:
     """Open everything; refuses a database whose schema isn't the code's (see `open_database`)."""
@@ -125,7 +140,7 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
             open_limits(settings, clock=clock, metrics=metrics)
         )
         adapters = {
-            name: registry.build(chosen.adapter, chosen.settings, connection=name, transport=transports[name])
+            name: _open_adapter(name, chosen, transports[name])
             for name, chosen in settings.connections.items()
         }
         for adapter in adapters.values():

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from config.settings import PACKAGED, ConnectionSettings, Settings
+from gateway.authoring import pages
 from gateway.metrics import Metrics
 from rules.facts import VOCABULARY
 
@@ -167,8 +168,22 @@ def _argument(item: Any) -> str:
     return name if item.required else f"[{name}]"
 
 
+def adapters_page() -> str:
+    """What the shipped adapters can do, and the tiers that they earn."""
+    title, intro, parts = pages.adapters_page()
+    return _page(title, intro, *parts)
+
+
+def conformance_page() -> str:
+    """What the conformance kit checks."""
+    title, intro, parts = pages.conformance_page()
+    return _page(title, intro, *parts)
+
+
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
     {
+        "adapters.md": adapters_page,
+        "conformance.md": conformance_page,
         "facts.md": facts_page,
         "settings.md": settings_page,
         "metrics.md": metrics_page,

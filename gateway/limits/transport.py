@@ -7,12 +7,13 @@ import httpx
 
 from adapters import registry
 from adapters.errors import Held
+from adapters.stand_in import StandIn
 from config.clock import Clock
 from config.redis import open_redis
-from config.settings import ConfigError, Settings
+from config.settings import ConfigError, ConnectionSettings, Settings
 from gateway.limits import purpose
 from gateway.limits.breaker import Breaker, BreakingTransport
-from gateway.limits.endpoints import budgets_of
+from gateway.limits.endpoints import Budget, budgets_of
 from gateway.limits.ledger import SharedLedger
 from gateway.limits.limits import Limits
 from gateway.limits.link import Link
@@ -56,6 +57,12 @@ def _sent(why: purpose.Purpose, request: httpx.Request) -> None:
     why.wrote = why.wrote or request.method not in _SAFE_METHODS
 
 
+def _budgets(name: str, connection: ConnectionSettings) -> tuple[Budget, ...]:
+    """Of a broken adapter nobody knows any limits."""
+    manifest = registry.manifest_of(connection.adapter, connection.settings)
+    return () if manifest is StandIn.manifest else budgets_of(name, connection, manifest)
+
+
 @asynccontextmanager
 async def open_limits(
     settings: Settings, *, clock: Clock, metrics: Metrics
@@ -71,10 +78,7 @@ async def open_limits(
     except ValueError as error:
         raise ConfigError(f"redis_url (DESKBRIDGE_REDIS_URL): {error}") from None
     link = Link(redis)
-    budgets = {
-        name: budgets_of(name, each, registry.get(each.adapter, each.settings).manifest)
-        for name, each in settings.connections.items()
-    }
+    budgets = {name: _budgets(name, each) for name, each in settings.connections.items()}
     breakers = {name: Breaker(name, settings.breaker, link, redis, metrics) for name in budgets}
     ledger = SharedLedger(link, redis, clock)
     limits = Limits(budgets=budgets, breakers=breakers, ledger=ledger, clock=clock, metrics=metrics)

@@ -1,0 +1,72 @@
+"""What each adapter can do: declared in its manifest, and its tier earned by running the conformance kit."""
+
+import asyncio
+from importlib.metadata import entry_points
+
+from msgspec import Struct
+
+from adapters import registry
+from adapters.errors import BrokenAdapter
+from adapters.manifest import Capability, Manifest, Tier
+from adapters.testing.running import Report, run
+from adapters.testing.subject import Subject
+
+_SHIPPED = "deskbridge"
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One installed adapter; `broken` says why it can't be used."""
+
+    name: str
+    source: str
+    manifest: Manifest | None = None
+    broken: str = ""
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.manifest.title if self.manifest else self.name
+
+
+def entries(*, shipped: bool = False) -> list[Entry]:
+    """All installed adapters, or only those that come with Deskbridge."""
+    found = []
+    for entry in sorted(entry_points(group=registry.GROUP), key=lambda each: each.name):
+        if shipped and not (entry.dist and entry.dist.name == _SHIPPED):
+            continue
+        source = f"{entry.dist.name} {entry.dist.version}" if entry.dist else ""
+        try:
+            manifest = registry.get(entry.name).manifest
+        except BrokenAdapter as error:
+            found.append(Entry(name=entry.name, source=source, broken=error.detail))
+        else:
+            found.append(Entry(name=entry.name, source=source, manifest=manifest))
+    return found
+
+
+def examine(name: str) -> Report:
+    """Run the conformance kit on an installed adapter.
+
+    Raises:
+        Fatal: there is none, or it is broken.
+    """
+    return asyncio.run(run(Subject(registry.get(name))))
+
+
+def table(every: list[Entry]) -> tuple[list[str], list[list[str]]]:
+    """Capabilities down, adapters across: `●` where one has it."""
+    working = [each for each in every if each.manifest]
+    rows = [
+        [
+            capability.value,
+            *("●" if each.manifest and each.manifest.can(capability) else "" for each in working),
+        ]
+        for capability in Capability
+    ]
+    return ["", *(each.name for each in working)], rows
+
+
+def tier_of(report: Report) -> str:
+    """The tier that a report proves, in words."""
+    earned: Tier | None = report.earned
+    return earned.value if earned else "none"

@@ -1,0 +1,163 @@
+"""Looking at a live vendor: `check` and `record`, and what recording must never write down."""
+
+import asyncio
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from serving import free_port
+
+from adapters.signatures import sign
+from adapters.testing.vendor import ScriptedVendor, read_answers
+from adapters.vendors.memory.records import SIGNATURE
+from adapters.vendors.memory.server import MemoryHelpdesk
+from adapters.webhook import Webhook
+from gateway.authoring.redaction import Redactor
+
+EVENT = {
+    "id": "evt_1",
+    "type": "customer_changed",
+    "customer": {"id": "cus_1", "name": "陳雅婷", "email": "chen@example.org", "phone": "+886912345678"},
+}
+
+
+@pytest.fixture
+def config(tmp_path: Path, address: str) -> Path:
+    """Settings with a live connection, and one whose token is wrong."""
+    path = tmp_path / "deskbridge.yaml"
+    path.write_text(
+        f"""
+connections:
+  shop:
+    adapter: memory
+    settings: {{base_url: "{address}", token: memory-token, webhook_secret: hook-secret}}
+  wrong:
+    adapter: memory
+    settings: {{base_url: "{address}", token: no-such-token, webhook_secret: hook-secret}}
+"""
+    )
+    return path
+
+
+async def deskbridge(*arguments: str | Path, cwd: Path) -> asyncio.subprocess.Process:
+    """The command, started."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DESKBRIDGE_")}
+    return await asyncio.create_subprocess_exec(
+        Path(sys.executable).with_name("deskbridge"),
+        "adapters",
+        *map(str, arguments),
+        cwd=cwd,
+        env=kept | {"COLUMNS": "250"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str]:
+    """How it ended, and what it said."""
+    said, _ = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode, said.decode()
+
+
+async def test_check_names_whose_credentials_these_are(
+    config: Path, tmp_path: Path, helpdesk: MemoryHelpdesk
+) -> None:
+    """And how much there is to see; wrong credentials are refused in one line."""
+    helpdesk.customer_says("li", "hello")
+    code, said = await ended(await deskbridge("check", "shop", "--config", config, cwd=tmp_path))
+    assert code == 0, said
+    assert "credentials: Deskbridge bot" in said
+    assert "messages: 1 on the first pages" in said
+    code, said = await ended(await deskbridge("check", "wrong", "--config", config, cwd=tmp_path))
+    assert (code, said.count("\n")) == (2, 1)
+    assert "answered 401" in said
+    code, said = await ended(await deskbridge("check", "nowhere", "--config", config, cwd=tmp_path))
+    assert code == 2
+    assert "the settings name: shop, wrong" in said
+
+
+async def test_what_is_recorded_can_be_played_back(
+    config: Path, tmp_path: Path, helpdesk: MemoryHelpdesk
+) -> None:
+    """As answers of the conformance kit; nobody's words or addresses are in them."""
+    helpdesk.customer_says("li", "My card is 4000, please call me")
+    code, said = await ended(await deskbridge("record", "shop", "--config", config, cwd=tmp_path))
+    assert code == 0, said
+    answers = tmp_path / "fixtures" / "answers"
+    written = "".join(path.read_text() for path in answers.glob("*.json"))
+    assert "My card" not in written
+    assert "li@example.com" not in written
+    assert "memory-token" not in written
+    vendor = ScriptedVendor(read_answers(answers))
+    async with httpx.AsyncClient(transport=vendor, base_url="https://v.example") as http:
+        told = (await http.get("/api/conversations", params={"cursor": "0"})).json()
+    assert told["items"][0]["id"] == next(iter(helpdesk.state.conversations))
+
+
+async def test_webhooks_are_kept_and_their_signatures_judged(config: Path, tmp_path: Path) -> None:
+    """One file for each, named after its event; the author reads at once whether the signature holds."""
+    port = free_port()
+    options = ("--config", config, "--listen", str(port), "--most", "2")
+    process = await deskbridge("record", "shop", *options, cwd=tmp_path)
+    body = json.dumps(EVENT, ensure_ascii=False).encode()
+    bare = Webhook(method="POST", url="", query={}, headers={}, body=body)
+    good = dict(sign(SIGNATURE, bare, "hook-secret", at=datetime.now(UTC)).headers)
+    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(retries=0)) as http:
+        for headers in (good, {}):
+            await _post(http, f"http://127.0.0.1:{port}/", body, headers)
+    code, said = await ended(process)
+    assert code == 0, said
+    assert "customer_changed.json: signature holds" in said
+    assert "customer_changed_2.json: signature refused: the header X-Memory-Signature is missing" in said
+    kept = json.loads((tmp_path / "fixtures" / "customer_changed.json").read_text())
+    assert (kept["id"], kept["type"], kept["customer"]["id"]) == ("evt_1", "customer_changed", "cus_1")
+    assert kept["customer"]["name"].startswith("Person ")
+    assert kept["customer"]["email"].startswith("person")
+    assert "+886912345678" not in json.dumps(kept)
+
+
+async def _post(http: httpx.AsyncClient, address: str, body: bytes, headers: dict[str, str]) -> None:
+    for _ in range(300):
+        try:
+            assert (await http.post(address, content=body, headers=headers)).status_code in {200, 202}
+        except httpx.ConnectError:
+            await asyncio.sleep(0.1)
+        else:
+            return
+    raise TimeoutError(address)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "kept"),
+    [
+        ("status", "open", "open"),
+        ("id", "018f-3c", "018f-3c"),
+        ("id", 7, 7),
+        ("created_at", "2026-11-14T02:20:11.402Z", "2026-11-14T02:20:11.402Z"),
+        ("note", None, None),
+        ("note", "", ""),
+        ("access_token", "abc", "redacted-1"),
+        ("x", "prefix-s3cret-suffix", "redacted-1"),
+        ("name", "Alice", "Person 1"),
+        ("mail", "alice@shop.example", "person1@example.com"),
+        ("x", "+1 (555) 010-0199", "+15550100001"),
+        ("avatar", "https://cdn.vendor.example/u/812?sig=f", "https://example.com/1"),
+        ("text", "Where is my parcel?", "Text 1 文字😀"),
+        ("text", "包裹呢", "Text 1 文字😀"),
+        ("text", "call-me-at-13800138000", "Text 1 文字😀"),
+    ],
+)
+def test_shapes_stay_and_people_go(key: str, value: Any, kept: Any) -> None:
+    """By key, by form, and by what the connection's secrets are."""
+    assert Redactor(["s3cret"]).value({"a": [{key: value}]}) == {"a": [{key: kept}]}
+
+
+def test_the_same_becomes_the_same() -> None:
+    """So that what belonged together still does."""
+    redacted = Redactor([]).value([{"text": "Hello you"}, {"body": "Hello you"}, {"text": "Bye you"}])
+    assert redacted[0]["text"] == redacted[1]["body"] != redacted[2]["text"]

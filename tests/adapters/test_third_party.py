@@ -1,0 +1,130 @@
+"""A third party's adapter is a distribution of its own: made, installed, found and tested."""
+
+import asyncio
+import importlib
+import itertools
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.manifest import Tier
+from adapters.testing.running import run
+from adapters.testing.subject import Subject
+from gateway.authoring.scaffold import Answers, Auth, ScaffoldError, Signing, make
+
+_LIMIT = 120
+_KINDS = list(itertools.product(Auth, Signing))
+
+
+def answers(name: str = "acme", auth: Auth = Auth.BEARER, signing: Signing = Signing.HMAC) -> Answers:
+    """What an author says about a vendor."""
+    return Answers(
+        name=name, title="Acme Helpdesk", base_url="https://api.acme.example/", auth=auth, signing=signing
+    )
+
+
+@pytest.fixture
+def importable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is made in the test's folder can be imported, until the test is over."""
+    before = set(sys.modules)
+    yield
+    monkeypatch.undo()
+    for name in set(sys.modules) - before:
+        if name.startswith("deskbridge_"):
+            del sys.modules[name]
+    assert tmp_path.exists()
+
+
+@pytest.mark.usefixtures("importable")
+@pytest.mark.parametrize(("auth", "signing"), _KINDS, ids=[f"{a}-{s}" for a, s in _KINDS])
+def test_whatever_is_answered_the_tests_pass_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, auth: Auth, signing: Signing
+) -> None:
+    """Bronze, with any credentials and any signature, from the first minute on."""
+    folder = make(answers(f"acme_{auth}_{signing}", auth, signing), tmp_path)
+    monkeypatch.syspath_prepend(folder)
+    module = importlib.import_module(f"deskbridge_acme_{auth}_{signing}.adapter")
+    adapter = next(each for name, each in vars(module).items() if name.startswith("Acme"))
+    report = asyncio.run(run(Subject(adapter)))
+    assert report.faults(up_to=Tier.BRONZE) == []
+    assert (report.claimed, report.holds) == (Tier.BRONZE, True)
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    """Somebody's work may be in the folder."""
+    make(answers(), tmp_path)
+    with pytest.raises(ScaffoldError, match="there already"):
+        make(answers(), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Acme", "acme helpdesk", "../acme", "", "7even"])
+def test_a_name_that_cannot_be_one_is_refused(tmp_path: Path, name: str) -> None:
+    """It becomes a package's name."""
+    with pytest.raises(ScaffoldError, match="can't be an adapter's name"):
+        make(answers(name), tmp_path)
+
+
+@pytest.fixture(scope="session")
+def author(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An author's own virtual environment; what we have installed lies on its path."""
+    place = tmp_path_factory.mktemp("author") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", place], check=True, timeout=_LIMIT)
+    python = place / "bin" / "python"
+    lines = f"{sysconfig.get_path('purelib')}\n{Path(__file__).parents[2]}\n"
+    told = subprocess.run(
+        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    (Path(told.stdout.strip()) / "deskbridge_here.pth").write_text(lines)
+    return place
+
+
+def in_venv(author: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python there, with no network and nothing of this test run in its environment."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
+    return subprocess.run(
+        [author / "bin" / "python", *arguments],
+        cwd=cwd,
+        env=kept | {"COLUMNS": "200", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        capture_output=True,
+        text=True,
+        timeout=_LIMIT,
+        check=False,
+    )
+
+
+def test_an_author_makes_installs_and_tests_an_adapter(author: Path, tmp_path: Path) -> None:
+    """From `new` to a green suite, in a fresh environment; then a mistake turns it red."""
+    cli = ("-c", "from gateway.cli import main; main()")
+    options = ("--title", "Acme", "--base-url", "https://a.example", "--auth", "token", "--signing", "hmac")
+    made = in_venv(author, tmp_path, *cli, "adapters", "new", "acme", *options)
+    assert made.returncode == 0, made.stderr
+    offline = ("--no-index", "--no-deps", "--no-build-isolation", "--quiet")
+    installed = in_venv(author, tmp_path, "-m", "pip", "install", *offline, "./acme")
+    assert installed.returncode == 0, installed.stderr
+    listed = in_venv(author, tmp_path, *cli, "adapters", "list")
+    assert "deskbridge-acme 0.1.0" in listed.stdout
+    tested = in_venv(author, tmp_path, *cli, "adapters", "test", "acme")
+    assert tested.returncode == 0, tested.stdout
+    assert "acme claims bronze, earns bronze" in tested.stdout
+    assert not list((tmp_path / "acme").rglob("conftest.py"))
+    green = in_venv(author, tmp_path / "acme", "-m", "pytest", "-q", "-p", "no:randomly", "tests")
+    assert green.returncode == 0, green.stdout
+    assert "test_adapter::TestAcme: bronze" in green.stdout
+    source = tmp_path / "acme" / "deskbridge_acme" / "adapter.py"
+    source.write_text(source.read_text().replace('str(raw["id"])', 'raw["id"]'))
+    editable = in_venv(
+        author, tmp_path, "-m", "pip", "install", *offline, "--force-reinstall", "-e", "./acme"
+    )
+    assert editable.returncode == 0, editable.stderr
+    red = in_venv(author, tmp_path / "acme", "-m", "pytest", "-q", "-p", "no:randomly", "tests")
+    assert red.returncode == 1
+    assert "Expected `str`, got `int`" in red.stdout
+    assert in_venv(author, tmp_path, *cli, "adapters", "test", "acme").returncode == 1
