@@ -139,14 +139,6 @@ async def test_an_id_that_no_column_takes_is_malformed_and_fails_nobody_else(bri
     assert [answer.status_code for answer in answers] == [400, 202]
 
 
-@pytest.fixture
-def own_postgres(tmp_path: Path) -> EmbeddedPostgres:
-    """A server that the test may stop; its directory is open to the user that it runs as."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
-    return EmbeddedPostgres(tmp_path / "pg")
-
-
 async def test_without_a_database_the_hook_says_try_again_and_soon(
     own_postgres: EmbeddedPostgres, tmp_path: Path, overrides: dict[str, Any]
 ) -> None:

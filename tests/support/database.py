@@ -124,3 +124,11 @@ async def knowledge_url(databases: Databases, knowing_template: str) -> AsyncIte
     """The address of a fresh database that holds the demo shop's knowledge."""
     async with databases.copy_of(knowing_template) as url:
         yield url
+
+
+@pytest.fixture
+def own_postgres(tmp_path: Path) -> EmbeddedPostgres:
+    """A server that the test may stop; its directory is open to the user that it runs as."""
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    return EmbeddedPostgres(tmp_path / "pg")

@@ -99,7 +99,8 @@ class FakeSunshine(httpx.AsyncBaseTransport):
     """The app. Given the address of the connection's `hook`, it sends webhooks while `courier` is entered.
 
     `said()`, `files` and `moves` (of the switchboard, with their metadata) show what came of requests. The
-    next requests are answered with the statuses in `fails`. `page_size` is how many messages a page holds.
+    next requests are answered with the statuses in `fails`, or, once they are carried out, in `fails_after`.
+    `page_size` is how many messages a page holds.
     """
 
     def __init__(self, *, hook: str = "", default: Raw = OURS, page_size: int = 100) -> None:
@@ -111,6 +112,7 @@ class FakeSunshine(httpx.AsyncBaseTransport):
         self.threads: dict[str, Thread] = {}
         self.files: dict[str, bytes] = {}
         self.fails: list[int] = []
+        self.fails_after: list[int] = []
         self.log: list[str] = []
         self.moves: list[tuple[str, Raw]] = []
         self._live = bool(hook)
@@ -214,6 +216,8 @@ class FakeSunshine(httpx.AsyncBaseTransport):
         except Refused as refused:
             error = {"code": refused.code, "title": refused.code.replace("_", " ")}
             return httpx.Response(refused.status, json={"errors": [error]})
+        if request.method == "POST" and self.fails_after:
+            return httpx.Response(self.fails_after.pop(0))
         return httpx.Response(status, json=answer)
 
     def _answer(self, request: httpx.Request, path: str) -> tuple[int, Raw]:

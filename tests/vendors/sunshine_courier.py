@@ -10,18 +10,20 @@ import httpx
 FINAL = frozenset({400, 401, 403, 404, 406})
 """So answered, an event is never sent again."""
 _ATTEMPTS = 5
-_BACK_OFF = 0.05
 
 
 class Courier:
     """Sends events to a hook once it is entered; `together` is how many go into one webhook.
 
-    `statuses` are the answers; `lost` are the events that nobody took.
+    After `back_off` seconds it tries again, then after twice as many, and so on. `sent` are the events,
+    `statuses` the answers; `lost` is what nobody took.
     """
 
     def __init__(self, hook: str, app: str, secret: str) -> None:
         self.together = 1
+        self.back_off = 0.05
         self.statuses: list[int] = []
+        self.sent: list[dict[str, Any]] = []
         self.lost: list[dict[str, Any]] = []
         self._hook = hook
         self._about = {"app": {"id": app}, "webhook": {"id": "68a0ffff0000000000000001", "version": "v2"}}
@@ -32,6 +34,7 @@ class Courier:
     def send(self, event: dict[str, Any]) -> None:
         """Put an event on its way."""
         if self._hook:
+            self.sent.append(event)
             self._events.put_nowait(event)
 
     async def drain(self) -> None:
@@ -70,5 +73,5 @@ class Courier:
                 return
             if answer.status_code in FINAL:
                 break
-            await asyncio.sleep(_BACK_OFF * 2**attempt)
+            await asyncio.sleep(self.back_off * 2**attempt)
         self.lost += batch

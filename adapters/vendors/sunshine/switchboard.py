@@ -28,6 +28,8 @@ _PREFIX = "switchboard:"
 NEXT = "next"
 METADATA_LIMIT = 4096
 """Bytes of metadata, written as JSON."""
+_ROOM = 3900
+"""What of it the context takes: how the vendor counts is not said."""
 _SUMMARY_SHARE = 1200
 _GROUP_DIGITS = 20
 _CUT: Raw = {"deskbridge_complete": False}
@@ -116,13 +118,21 @@ async def hand_over(call: Call, path: str, command: HandOver, *, ours: str, fiel
 
 
 async def take(call: Call, path: str, command: TakeControl, *, ours: str) -> Pushed:
-    """Accept what is offered to us. An app's key would accept for anybody, so it is looked first."""
+    """Accept what is offered to us, take what nobody holds, take back what we have only offered.
+
+    An app's key would accept for anybody, so it is looked first.
+    """
     raw = await _read(call, path)
-    if is_ours(_active(raw), ours):
+    active, pending = _active(raw), _pending(raw)
+    metadata = {mapping.KEY: command.key}
+    if is_ours(pending, ours):
+        await call("POST", f"{path}/acceptControl", json={"metadata": metadata})
+        return Pushed()
+    if active and not is_ours(active, ours):
+        raise Rejected(f"others have control of {command.conversation_id}, and don't offer it to {ours!r}")
+    if active and not pending:
         return Pushed(raw=raw)
-    if not is_ours(_pending(raw), ours):
-        raise Rejected(f"control of {command.conversation_id} is not offered to {ours!r}")
-    await call("POST", f"{path}/acceptControl", json={"metadata": {mapping.KEY: command.key}})
+    await call("POST", f"{path}/passControl", json={"switchboardIntegration": ours, "metadata": metadata})
     return Pushed()
 
 
@@ -158,19 +168,19 @@ def context(command: HandOver, *, group: str | None = None, field: str | None = 
     lighter = {name: value for name, value in command.package.items() if name != "transcript"}
     for package in (command.package, lighter):
         more = told | {"deskbridge_package": msgspec.json.encode(package).decode()}
-        if fits(more | _CUT):
+        if fits(more | _CUT, room=_ROOM):
             is_whole = package is command.package and summary == command.summary
             return more if is_whole else more | _CUT
     for name, value in command.package.items():
         more = told | {f"deskbridge_{name}": value}
-        if isinstance(value, str | int | float) and fits(more | _CUT):
+        if isinstance(value, str | int | float) and fits(more | _CUT, room=_ROOM):
             told = more
     return told | _CUT
 
 
-def fits(metadata: Raw) -> bool:
+def fits(metadata: Raw, *, room: int = METADATA_LIMIT) -> bool:
     """Whether the vendor takes metadata of this size."""
-    return len(msgspec.json.encode(metadata)) <= METADATA_LIMIT
+    return len(msgspec.json.encode(metadata)) <= room
 
 
 def _first_message(package: Raw) -> Iterator[tuple[str, str]]:
@@ -181,9 +191,11 @@ def _first_message(package: Raw) -> Iterator[tuple[str, str]]:
 
 
 def _cut(text: str, size: int) -> str:
-    """The text, or as much of it as has room in so many bytes of UTF-8."""
-    encoded = text.encode()
-    return text if len(encoded) <= size else encoded[: size - 3].decode(errors="ignore") + "…"
+    """The text, or as much of it as takes so many bytes as JSON."""
+    kept = text
+    while (taken := len(msgspec.json.encode(kept))) > size:
+        kept = kept[: len(kept) * size // taken - 1]
+    return text if kept == text else f"{kept}…"
 
 
 async def _read(call: Call, path: str) -> Raw:
