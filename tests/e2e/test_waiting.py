@@ -1,8 +1,10 @@
 """Time passes: a VIP who waits gets a person, and silence after an answer is a verdict."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import text
 from support.bridge import Bridge, eventually
@@ -28,9 +30,14 @@ async def test_a_vip_is_not_kept_waiting(bridge: Bridge, monkeypatch: pytest.Mon
     question = "How long does delivery take?"
     vip = bridge.helpdesk.customer_says("cus_vip", question, attributes={"tier": "gold"})
     other = bridge.helpdesk.customer_says("cus_2", question)
-    await eventually(lambda: bridge.replies(vip.conversation_id), what="a word to the VIP", within=25)
-    (decision,) = await bridge.rows("SELECT rule FROM decision")
+    await eventually(lambda: bridge.rows("SELECT 1 FROM turn OFFSET 1"), what="both wait")
+    async with bridge.house.engine.begin() as connection:
+        await connection.execute(text("UPDATE turn SET opened_at = opened_at - interval '13 seconds'"))
+    await eventually(lambda: bridge.replies(vip.conversation_id), what="a word to the VIP")
+    (decision,) = await bridge.rows("SELECT rule, inputs FROM decision")
     assert decision.rule == "vip-never-waits"
+    waited = msgspec.convert(decision.inputs["waiting"], timedelta)
+    assert timedelta(seconds=15) < waited < timedelta(seconds=21), "as soon as it is looked at after 15 s"
     assert not bridge.replies(other.conversation_id)
     stuck.set()
 
