@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Text, and_, cast, literal
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.types import UserDefinedType
 
@@ -30,6 +31,7 @@ def _xid8(number: int) -> ColumnElement[str]:
 
 
 _OF_THE_DATA = frozenset({"22", "23", "54"})
+_OF_THE_MOMENT = frozenset({"08", "40", "53", "57"})
 
 
 def refuses_data(error: DBAPIError) -> bool:
@@ -42,6 +44,19 @@ def refuses_data(error: DBAPIError) -> bool:
     if code is None:
         return isinstance(getattr(error.orig, "__cause__", None), ValueError)
     return code[:2] in _OF_THE_DATA
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the database can't be had now, or broke off: another time it may well answer.
+
+    No connection, a lost one, none free in the pool; lost a race, out of resources, told to stop, by the
+    classes of SQLSTATE (PostgreSQL, appendix A).
+    """
+    if isinstance(error, OSError | PoolTimeoutError):  # the standard library's time-outs are OSErrors
+        return True
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    code = getattr(getattr(error, "orig", error), "sqlstate", None)
+    return lost or (isinstance(code, str) and code[:2] in _OF_THE_MOMENT)
 
 
 def storable(told: str | None) -> str | None:

@@ -10,6 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 from msgspec import Meta, Struct
 
+from config.database import is_passing
 from gateway.conflicts import UnknownConflictError
 from gateway.desk_actions import RefusedError, UnknownHandOffError
 from gateway.parking.deeds import RefusedReplayError, UnknownParkedError
@@ -19,6 +20,7 @@ from sync.store.merging import RefusedMergeError, UnknownCustomerError
 
 log = structlog.get_logger()
 MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 5
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -37,11 +39,12 @@ _MEANINGS = {
     404: "No such thing",
     409: "Not possible now; `detail` says why",
     422: "The Idempotency-Key was used for another request",
+    503: "The database doesn't answer now; the same request may be sent again after `Retry-After`",
 }
 
 
 def documented(*statuses: int) -> dict[int, ResponseSpec]:
-    """How an operation's problems are described; 401 and 403 are always among them."""
+    """How an operation's problems are described; 401, 403 and 503 are always among them."""
     return {
         status: ResponseSpec(
             Problem,
@@ -49,7 +52,7 @@ def documented(*statuses: int) -> dict[int, ResponseSpec]:
             media_type=MEDIA_TYPE,
             generate_examples=False,
         )
-        for status in sorted({401, 403, *statuses})
+        for status in sorted({401, 403, 503, *statuses})
     }
 
 
@@ -57,6 +60,13 @@ def problem(status: int, title: str, detail: str, **more: Any) -> Response[bytes
     """A problem as a response; `more` are extension members."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
     return Response(msgspec.json.encode(body), status_code=status, media_type=MEDIA_TYPE)
+
+
+def unavailable() -> Response[bytes]:
+    """The database doesn't answer: it is no use to send it again at once."""
+    response = problem(503, "Unavailable", "the database does not answer; send the same again later")
+    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
 
 
 def from_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
@@ -71,7 +81,10 @@ def from_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Resp
 
 
 def from_anything(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """A fault of ours: say so, keep the details in the log."""
+    """A fault of ours, or of the database: say so, keep the details in the log."""
+    if is_passing(error):
+        log.error("database_unavailable", path=request.url.path, error=repr(error))
+        return unavailable()
     log.error("request_failed", path=request.url.path, error=repr(error), exc_info=error)
     return problem(500, "Internal error", "something went wrong here; the log has the details")
 

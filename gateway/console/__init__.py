@@ -7,6 +7,7 @@ from litestar import Request, Response, Router, get
 from litestar.exceptions import HTTPException, NotFoundException
 from litestar.static_files import create_static_files_router
 
+from config.database import is_passing
 from gateway.console import conversations, desk, login, overview
 from gateway.console.login import HOME, redirect, send_to_login
 from gateway.console.pages import STATIC, reader_words, render
@@ -14,7 +15,7 @@ from gateway.console.sessions import ForgedFormError, LoginRequiredError
 from gateway.desk_actions import UnknownHandOffError
 
 log = structlog.get_logger()
-_TOLD = frozenset({400, 401, 403, 404, 405})
+_TOLD = frozenset({400, 401, 403, 404, 405, 503})
 
 
 @get("/", include_in_schema=False)
@@ -48,6 +49,9 @@ def _forged(request: Request[Any, Any, Any], _: ForgedFormError) -> Response[Any
 
 
 def _broken(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    if is_passing(error):
+        log.error("database_unavailable", path=request.url.path, error=repr(error))
+        return _show(request, 503)
     log.error("page_failed", path=request.url.path, error=repr(error), exc_info=error)
     return _show(request, 500)
 

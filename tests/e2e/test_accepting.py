@@ -21,6 +21,7 @@ from config.clock import utc_now
 from config.embedded import EmbeddedPostgres
 from config.settings import Settings
 from gateway.app import create_app
+from gateway.console.sessions import COOKIE
 from gateway.migrate import upgrade
 
 NEW_SECRET = "the-secret-after-rotation"
@@ -142,7 +143,7 @@ async def test_an_id_that_no_column_takes_is_malformed_and_fails_nobody_else(bri
 async def test_without_a_database_the_hook_says_try_again_and_soon(
     own_postgres: EmbeddedPostgres, tmp_path: Path, overrides: dict[str, Any]
 ) -> None:
-    """503 with Retry-After within a second; when the database is back, so is the bridge."""
+    """503 with Retry-After, within a second for hooks; when the database is back, so is the bridge."""
     await upgrade(own_postgres.url())
     app = create_app(Settings(database_url=own_postgres.url(), data_dir=tmp_path, **overrides))
     async with AsyncExitStack() as stack:
@@ -153,6 +154,14 @@ async def test_without_a_database_the_hook_says_try_again_and_soon(
         answer = await http.post("/hooks/shop", content=BODY, headers=dict(signed(BODY)))
         assert time.monotonic() - began < 1
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        torn = await http.post("/hooks/shop", content=BODY[:9], headers=dict(signed(BODY[:9])))
+        assert (torn.status_code, torn.headers["retry-after"]) == (503, "5")
+        asked = await http.get("/v1/conversations", headers={"Authorization": "Bearer whoever"})
+        assert (asked.status_code, asked.headers["retry-after"]) == (503, "5")
+        assert asked.headers["content-type"] == "application/problem+json"
+        page = await http.get("/console", headers={"Cookie": f"{COOKIE}=whoever"})
+        assert page.status_code == 503
+        assert "try again" in page.text
         assert (await http.get("/readyz")).status_code == 503
         assert (await http.get("/healthz")).status_code == 200
         again = await asyncio.to_thread(EmbeddedPostgres, tmp_path / "pg")
