@@ -25,6 +25,7 @@ from adapters.model import (
 )
 from config.clock import Clock
 from config.settings import Settings
+from gateway import behind
 from gateway.scene import Stage
 from sync import cases, fields
 from sync.cases import CaseRecord
@@ -34,7 +35,7 @@ from sync.priority import Priority
 from sync.store import cases as store
 from sync.store import threads
 from sync.store.customers import PeopleMovedError
-from sync.store.field_updates import UPDATE_CONVERSATION, FieldUpdate, ask
+from sync.store.field_updates import UPDATE_CONVERSATION, ask
 from sync.store.inbox import Event
 from sync.store.outbox import Claimed
 from sync.thread import Refs
@@ -92,7 +93,7 @@ async def share(
     wanted = [
         update
         for case, event_ref in live.values()
-        for update in _updates(fields.behind(case, rules), stage.refs, stage.new_key, event_ref)
+        for update in behind.updates(fields.behind(case, rules), stage.refs, stage.new_key, event_ref)
     ]
     await ask(connection, UPDATE_CONVERSATION, wanted, priority=Priority.FIELDS, now=stage.now)
 
@@ -100,22 +101,6 @@ async def share(
 def _news(change: MessagePosted | ConversationChanged, stage: Stage) -> News:
     by = change.by if isinstance(change, ConversationChanged) else ""
     return News(at=change.occurred_at, now=stage.now, new_ref=stage.refs.next, by=by)
-
-
-def _updates(
-    behind: Iterable[Any], refs: Refs, new_key: Callable[[], str], event_ref: int | None
-) -> list[FieldUpdate]:
-    return [
-        FieldUpdate(
-            ref=refs.next(),
-            subject_ref=case.ref,
-            connection=case.connection,
-            id=case.id,
-            key=new_key(),
-            event_ref=event_ref,
-        )
-        for case in behind
-    ]
 
 
 async def save_shared(
@@ -132,7 +117,7 @@ async def save_shared(
     others = [each for each in fields.behind(case, rules) if each is not without]
     if others:
         refs = await threads.next_refs(connection)
-        wanted = _updates(others, refs, new_key, None)
+        wanted = behind.updates(others, refs, new_key)
         await ask(connection, UPDATE_CONVERSATION, wanted, priority=Priority.FIELDS, now=now)
 
 
@@ -236,7 +221,7 @@ class CaseWriter:
 async def _hold_one(connection: AsyncConnection, claimed: Claimed) -> CaseRecord | None:
     """The case of the command's conversation, unless it was unlinked meanwhile."""
     assert claimed.conversation_ref is not None
-    return (await store.hold(connection, [claimed.conversation_ref])).get(claimed.conversation_ref)
+    return await _hold(connection, claimed.conversation_ref)
 
 
 async def _read(adapter: Adapter, claimed: Claimed) -> ConversationRecord:
@@ -302,34 +287,8 @@ def _left_alone(
     return Retryable(f"{what}, or somebody has put it back at once")
 
 
-async def catch_up(
-    engine: AsyncEngine, settings: Settings, *, new_key: Callable[[], str], clock: Clock
-) -> int:
-    """Have every linked conversation that is behind written to, as after a reconciliation; how many are."""
-    rules = rules_of(settings)
-    after: int | None = 0
-    behind = 0
-    written = rules.written()
-    while written and after is not None:
-        async with engine.connect() as connection:
-            page = await store.differing(connection, written, after=after)
-        after = page.upto
-        for ref in page.refs:
-            async with engine.begin() as connection:
-                behind += await _catch_up_one(connection, ref, rules, new_key, clock())
-    return behind
+async def _hold(connection: AsyncConnection, ref: int) -> CaseRecord | None:
+    return (await store.hold(connection, [ref])).get(ref)
 
 
-async def _catch_up_one(
-    connection: AsyncConnection, ref: int, rules: FieldRules, new_key: Callable[[], str], now: datetime
-) -> bool:
-    try:
-        case = (await store.hold(connection, [ref])).get(ref)
-    except PeopleMovedError:
-        return False  # whoever links them tells their fields
-    if case is None or not fields.to_write(case, rules):
-        return False
-    refs = await threads.next_refs(connection)
-    wanted = _updates([case], refs, new_key, None)
-    await ask(connection, UPDATE_CONVERSATION, wanted, priority=Priority.FIELDS, now=now)
-    return True
+LINKED = behind.Kind(command=UPDATE_CONVERSATION, differing=store.differing, hold=_hold)

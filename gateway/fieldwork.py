@@ -15,7 +15,7 @@ from adapters.manifest import Capability
 from adapters.model import CustomerRecord, FindCustomer, Identity, IdentityKind, Pushed, UpdateCustomer
 from config.clock import Clock
 from config.settings import Settings
-from gateway import casework
+from gateway import behind, casework
 from gateway.linking import link_rules
 from gateway.scene import Stage
 from sync import fields
@@ -51,26 +51,9 @@ def updates(stage: Stage) -> list[FieldUpdate]:
     return [
         update
         for customer, event_ref in people.values()
-        for update in _updates(
+        for update in behind.updates(
             fields.behind(customer, stage.field_rules), stage.refs, stage.new_key, event_ref
         )
-    ]
-
-
-def _updates(
-    customers_behind: Iterable[SharedRecord], refs: Refs, new_key: Callable[[], str], event_ref: int | None
-) -> list[FieldUpdate]:
-    return [
-        FieldUpdate(
-            ref=refs.next(),
-            subject_ref=customer.ref,
-            connection=connection,
-            id=record,
-            key=new_key(),
-            event_ref=event_ref,
-        )
-        for customer in customers_behind
-        for connection, record in [customer.vendor_address]
     ]
 
 
@@ -207,14 +190,14 @@ async def save_shared(
 
 async def ask_updates(
     connection: AsyncConnection,
-    behind: Iterable[SharedRecord],
+    records: Iterable[SharedRecord],
     refs: Refs,
     *,
     new_key: Callable[[], str],
     now: datetime,
 ) -> None:
     """Have these held records written to, unless a command that will do so waits already."""
-    wanted = _updates(behind, refs, new_key, None)
+    wanted = behind.updates(records, refs, new_key)
     await field_updates.ask(connection, UPDATE_CUSTOMER, wanted, priority=Priority.FIELDS, now=now)
 
 
@@ -235,6 +218,9 @@ def _command(
     return UpdateCustomer(key=key, customer_id=record_id, name=name, attributes=attributes, revision=revision)
 
 
+PEOPLE = behind.Kind(command=UPDATE_CUSTOMER, differing=field_updates.differing, hold=customers.hold)
+
+
 async def catch_up(
     engine: AsyncEngine, settings: Settings, *, new_key: Callable[[], str], clock: Clock
 ) -> int:
@@ -242,37 +228,7 @@ async def catch_up(
 
     What history tells is taken in without a write: this is where it gets its own.
     """
-    cases = await casework.catch_up(engine, settings, new_key=new_key, clock=clock)
-    return cases + await _catch_up_customers(engine, settings, new_key=new_key, clock=clock)
-
-
-async def _catch_up_customers(
-    engine: AsyncEngine, settings: Settings, *, new_key: Callable[[], str], clock: Clock
-) -> int:
-    rules = rules_of(settings)
-    after: int | None = 0
-    behind = 0
-    written = rules.written()
-    while written and after is not None:
-        async with engine.connect() as connection:
-            page = await field_updates.differing(connection, written, after=after)
-        after = page.upto
-        for ref in page.refs:
-            async with engine.begin() as connection:
-                behind += await _catch_up_one(connection, ref, rules, new_key, clock())
-    return behind
-
-
-async def _catch_up_one(
-    connection: AsyncConnection, ref: int, rules: FieldRules, new_key: Callable[[], str], now: datetime
-) -> bool:
-    try:
-        customer = await customers.hold(connection, ref)
-    except PeopleMovedError:
-        return False  # whoever merges them tells their fields
-    if customer is None or not fields.to_write(customer, rules):
-        return False
-    refs = await threads.next_refs(connection)
-    wanted = _updates([customer], refs, new_key, None)
-    await field_updates.ask(connection, UPDATE_CUSTOMER, wanted, priority=Priority.FIELDS, now=now)
-    return True
+    kinds = ((casework.LINKED, casework.rules_of(settings)), (PEOPLE, rules_of(settings)))
+    return sum(
+        [await behind.catch_up(engine, kind, rules, new_key=new_key, clock=clock) for kind, rules in kinds]
+    )
