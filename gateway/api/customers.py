@@ -1,11 +1,13 @@
 """Customers: who they are, which of them are one person, and what may be."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter, QueryParameter, RequestBody
 from msgspec import Meta, Struct
@@ -144,68 +146,43 @@ async def merge(
     return await once(house, request, idempotency_key, work)
 
 
-@post(
-    **_described(
-        f"{MERGES}/{{ref:int}}/undo",
-        "undoMerge",
-        "Undo a merge",
-        "Everyone goes with those that they were linked to. These two are never linked by a rule again.",
-    )
+Deed = Callable[[AsyncConnection, int, Act], Awaitable[CustomerMerge]]
+
+
+def _deed(action: str, name: str, summary: str, description: str, *, do: Deed) -> HTTPRouteHandler:
+    """The operation that does something to a merge, by its ref."""
+
+    @post(**_described(f"{MERGES}/{{ref:int}}/{action}", name, summary, description))
+    async def handle(
+        ref: MergePath,
+        data: RequestBody[ActBody],
+        house: NamedDependency[House],
+        request: Request[Any, Any, Any],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[bytes]:
+        async def work(connection: AsyncConnection) -> bytes:
+            return msgspec.json.encode(await do(connection, ref, _act(house, data)))
+
+        return await once(house, request, idempotency_key, work)
+
+    return handle
+
+
+undo = _deed(
+    "undo",
+    "undoMerge",
+    "Undo a merge",
+    "Everyone goes with those that they were linked to. These two are never linked by a rule again.",
+    do=merging.undo,
 )
-async def undo(
-    ref: MergePath,
-    data: RequestBody[ActBody],
-    house: NamedDependency[House],
-    request: Request[Any, Any, Any],
-    idempotency_key: IdempotencyKey = None,
-) -> Response[bytes]:
-    """Tell two customers apart again."""
-
-    async def work(connection: AsyncConnection) -> bytes:
-        return msgspec.json.encode(await merging.undo(connection, ref, _act(house, data)))
-
-    return await once(house, request, idempotency_key, work)
-
-
-@post(
-    **_described(f"{MERGES}/{{ref:int}}/accept", "acceptMerge", "Accept a suggested merge", "They are one.")
+accept = _deed("accept", "acceptMerge", "Accept a suggested merge", "They are one.", do=merging.accept)
+dismiss = _deed(
+    "dismiss",
+    "dismissMerge",
+    "Dismiss a suggested merge",
+    "They are two people: these are not suggested or linked again.",
+    do=merging.dismiss,
 )
-async def accept(
-    ref: MergePath,
-    data: RequestBody[ActBody],
-    house: NamedDependency[House],
-    request: Request[Any, Any, Any],
-    idempotency_key: IdempotencyKey = None,
-) -> Response[bytes]:
-    """Do what was suggested."""
-
-    async def work(connection: AsyncConnection) -> bytes:
-        return msgspec.json.encode(await merging.accept(connection, ref, _act(house, data)))
-
-    return await once(house, request, idempotency_key, work)
-
-
-@post(
-    **_described(
-        f"{MERGES}/{{ref:int}}/dismiss",
-        "dismissMerge",
-        "Dismiss a suggested merge",
-        "They are two people: these are not suggested or linked again.",
-    )
-)
-async def dismiss(
-    ref: MergePath,
-    data: RequestBody[ActBody],
-    house: NamedDependency[House],
-    request: Request[Any, Any, Any],
-    idempotency_key: IdempotencyKey = None,
-) -> Response[bytes]:
-    """Don't do what was suggested, ever."""
-
-    async def work(connection: AsyncConnection) -> bytes:
-        return msgspec.json.encode(await merging.dismiss(connection, ref, _act(house, data)))
-
-    return await once(house, request, idempotency_key, work)
 
 
 def _act(house: House, data: ActBody) -> Act:
