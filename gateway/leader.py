@@ -6,15 +6,13 @@ from datetime import timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway import store
+
 log = structlog.get_logger()
-LEADER = 0x6C656164  # "lead": the key of the advisory lock
 LOOK_EVERY = 1.0
-_TRY = text("SELECT pg_try_advisory_lock(:key)")
-_STILL_THERE = text("SELECT 1")
 
 Job = Callable[[], Awaitable[None]]
 
@@ -32,13 +30,13 @@ class Leader:
             try:
                 async with self._engine.connect() as connection:
                     # Polled: waiting in the database would hold a transaction open for good.
-                    while not await connection.scalar(_TRY, {"key": LEADER}):  # noqa: ASYNC110
+                    while not await store.try_to_lead(connection):  # noqa: ASYNC110
                         await asyncio.sleep(LOOK_EVERY)
                     log.info("leading")
                     scheduler = self._start()
                     try:
                         while True:
-                            await connection.execute(_STILL_THERE)
+                            await store.touch(connection)
                             await asyncio.sleep(LOOK_EVERY)
                     finally:
                         scheduler.shutdown(wait=False)

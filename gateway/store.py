@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.model import Person
 
+LEADER = 0x6C656164
+"""The advisory lock of the process that leads: "lead", in ASCII."""
 REPEATABLE_FOR = timedelta(hours=24)
 """How long the answer to a request with an `Idempotency-Key` is kept."""
 
@@ -37,6 +39,17 @@ class Answered(Struct, frozen=True, kw_only=True):
     fingerprint: bytes
     status: int
     body: bytes
+
+
+async def touch(connection: AsyncConnection) -> None:
+    """Raises what keeps the database from answering."""
+    await connection.execute(text("SELECT 1"))
+
+
+async def try_to_lead(connection: AsyncConnection) -> bool:
+    """Take the lock that one session holds at a time, and loses only with its end; false if it is taken."""
+    taken: bool = await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LEADER})
+    return taken
 
 
 async def read_revision(connection: AsyncConnection) -> str | None:

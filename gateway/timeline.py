@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from rules import reading as rules_reading
+from rules.store import reading as rules_reading
 from rules.views import Decision, Turn
 from sync.store import desk, reading
 from sync.views import Command, HandOff, LeaseChange, Message, Overlap

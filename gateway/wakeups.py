@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from typing import Any
 
 import structlog
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from gateway import store
 from sync.store import outbox
 
 log = structlog.get_logger()
@@ -63,7 +63,7 @@ class Wakeups:
         raw.add_termination_listener(lambda _: self._lost.set())
         for channel in self._events:
             await raw.add_listener(channel, self._heard)
-        await connection.execute(text("SELECT 1"))
+        await store.touch(connection)
 
     def _heard(self, _connection: Any, _pid: int, channel: str, _payload: str) -> None:
         self._events[channel].set()

@@ -1,4 +1,4 @@
-"""What others read of turns and decisions: the shapes of `rules.reading`, and of the HTTP API."""
+"""What others read of turns and decisions: the shapes of `rules.store.reading`, and of the HTTP API."""
 
 from datetime import datetime
 from typing import Any

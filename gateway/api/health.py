@@ -6,9 +6,10 @@ from litestar import Response, get
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from prometheus_client import CONTENT_TYPE_LATEST
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from gateway import store
 from gateway.api.problems import problem
 from gateway.house import House
 from gateway.pulling import Purpose
@@ -28,8 +29,8 @@ async def readyz(house: NamedDependency[House], state: State) -> Response[bytes]
     """Ready when the database answers and the worker, if there is one here, listens."""
     try:
         async with house.engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
-    except (DBAPIError, OSError, TimeoutError):
+            await store.touch(connection)
+    except (DBAPIError, OSError, PoolTimeoutError):
         return problem(503, "Not ready", "the database does not answer")
     if state.worker is not None and not state.worker.listening:
         return problem(503, "Not ready", "the worker is not listening")

@@ -16,7 +16,7 @@ from gateway.console.login import redirect
 from gateway.console.pages import render
 from gateway.console.sessions import Visitor, visitors
 from gateway.house import House
-from rules import reading as rules_reading
+from rules.store import reading as rules_reading
 from sync.lease import Holder
 from sync.store import desk, reading
 from sync.store.reading import Wanted

@@ -14,7 +14,7 @@ from support.bridge import Bridge, eventually
 
 from adapters.vendors.memory.records import Event, Message
 from config.clock import utc_now
-from gateway.leader import LEADER
+from gateway.store import LEADER
 from sync.store import outbox
 from sync.store.inbox import RawEvent, accept, lane_of
 

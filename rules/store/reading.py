@@ -1,4 +1,4 @@
-"""The queries behind what people read of turns and decisions (`rules.store` is what the engine uses)."""
+"""The queries behind what people read of turns and decisions; the engine uses those of `rules.store`."""
 
 from collections.abc import Iterable
 
