@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,8 @@ pytest_plugins = [
 # seconds to compile them all for itself.
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     compiled = Path(__file__).parent.parent / ".pytest_cache" / "compiled"
-    os.environ.setdefault("PYTHONPYCACHEPREFIX", str(compiled))
+    sys.pycache_prefix = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(compiled))
+    sys.dont_write_bytecode = False
 
 
 def pytest_collection_finish() -> None:
