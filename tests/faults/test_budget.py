@@ -53,7 +53,12 @@ def worker_inside() -> bool:
     return False
 
 
-@pytest.fixture(params=[SHORTENED, pytest.param(REAL, marks=[pytest.mark.faults, pytest.mark.timeout(1200)])])
+@pytest.fixture(
+    params=[
+        pytest.param(SHORTENED, marks=pytest.mark.timeout(300)),
+        pytest.param(REAL, marks=[pytest.mark.faults, pytest.mark.timeout(1200)]),
+    ]
+)
 def scale(request: pytest.FixtureRequest) -> Scale:
     """A quick one for every day, and the real figures."""
     wanted: Scale = request.param
@@ -130,7 +135,6 @@ async def change_tags(bridge: Bridge, scale: Scale) -> None:
         await connection.execute(insert(CommandRow), rows)
 
 
-@pytest.mark.timeout(300)
 async def test_limits_are_kept_and_replies_go_first(
     bridge: Bridge, start: Callable[..., Popen[bytes]], scale: Scale
 ) -> None:
