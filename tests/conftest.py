@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = [
     "support.bridge",
@@ -24,6 +25,10 @@ if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     compiled = Path(__file__).parent.parent / ".pytest_cache" / "compiled"
     sys.pycache_prefix = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(compiled))
     sys.dont_write_bytecode = False
+
+# An example takes as long as the machine is busy with other things: that is no fault.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_collection_finish() -> None:
