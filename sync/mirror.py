@@ -215,7 +215,8 @@ def _assignee(thread: Thread, record: ConversationRecord) -> tuple[Meaning, ...]
         return ()
     conversation.assignee = person_json(record.assignee)
     conversation.dirty = True
-    if thread.is_new or record.assignee is None:
+    # Some helpdesks assign a conversation to whoever resolves it; nobody is at work there.
+    if thread.is_new or record.assignee is None or record.status is Status.RESOLVED:
         return ()
     return (AgentAssigned(record.assignee),)
 

@@ -17,6 +17,7 @@ pytest_plugins = [
     "support.pulling",
     "support.redis",
     "support.mirrored",
+    "support.zendesk",
 ]
 
 # Tests start many processes. Where compiled modules may not lie beside their sources, each would take

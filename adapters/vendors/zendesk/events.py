@@ -82,7 +82,7 @@ def lane(event: Raw) -> str | None:
     if what not in _KNOWN.get(about, ()):
         return None
     number = _number(event)
-    return number if about == "ticket" else f"user:{number}"
+    return number if about == "ticket" else f"customer:{number}"
 
 
 def changes(event: Raw, account: Account) -> tuple[Change, ...]:

@@ -56,7 +56,7 @@ _CHANNEL_OF = {name: channel for channel, names in _CHANNELS.items() for name in
 _OWN_CHANNELS = {channel.value: channel for channel in Channel}
 _API = frozenset({"api", "web_service"})
 _NOBODY = frozenset({"", "0", "None"})
-_SYSTEM = frozenset({"-1", *_NOBODY})
+_SYSTEM = "-1"
 _PROVEN = frozenset({"full", "sso"})
 
 
@@ -152,7 +152,7 @@ def author(number: str | None, account: Account, *, is_staff: bool | None, chann
     """Who speaks: bots are known by their user's number, Zendesk's own also by the channel."""
     if number in account.bots or channel.startswith(("answer_bot", "ai_agent")):
         return Author.AI
-    if number in _SYSTEM:
+    if number == _SYSTEM:
         return Author.SYSTEM
     if number is None or is_staff is None:
         return Author.UNKNOWN

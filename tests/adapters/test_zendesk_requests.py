@@ -1,0 +1,511 @@
+"""Every request we send to Zendesk, judged by Zendesk's own published description."""
+
+import io
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from judge import Judge
+from vendors.zendesk import AGENT, BRIDGE, CUSTOMER, SETTINGS, STARTED, FakeZendesk, Raw, user
+from vendors.zendesk_description import amended
+
+from adapters import registry
+from adapters.attachments import Upload
+from adapters.contract import Adapter
+from adapters.errors import Fatal, Outdated, Rejected, Retryable, Unsupported
+from adapters.model import (
+    Assign,
+    Attachment,
+    Author,
+    ChangeTags,
+    Channel,
+    ConversationChanged,
+    ConversationRecord,
+    CustomerChanged,
+    CustomerRecord,
+    FindConversation,
+    FindCustomer,
+    FindMessage,
+    FindOpened,
+    GetMessage,
+    HandOver,
+    Identity,
+    IdentityKind,
+    MessagePosted,
+    MessageRecord,
+    Note,
+    OpenConversation,
+    Page,
+    Person,
+    PullKind,
+    Pushed,
+    Reception,
+    Reply,
+    SetStatus,
+    Status,
+    UpdateConversation,
+    UpdateCustomer,
+)
+from adapters.vendors.zendesk.events import FIRST_COMMENT
+
+BASE = {"base_url": "https://acme.zendesk.com", **SETTINGS}
+PNG = b"\x89PNG\r\n\x00\xff" * 9
+
+
+@pytest.fixture
+def zendesk() -> FakeZendesk:
+    """The other side."""
+    return FakeZendesk(page_size=3)
+
+
+@pytest.fixture
+def ticket(zendesk: FakeZendesk) -> Raw:
+    """A ticket with one comment of its requester's."""
+    made = zendesk.new_ticket(CUSTOMER, "包裹")
+    zendesk.comment(made, {"body": "我的包裹呢？"}, actor=CUSTOMER)
+    return made
+
+
+@pytest.fixture
+def judge(reference: Path, zendesk: FakeZendesk) -> Iterator[Judge]:
+    """Zendesk's description between us and it."""
+    judge = Judge(amended(reference / "vendor-specs" / "zendesk" / "support-oas-2.0.0.json"), zendesk)
+    yield judge
+    assert judge.faults == []
+
+
+@pytest.fixture
+async def adapter(judge: Judge) -> AsyncIterator[Adapter]:
+    """The adapter under judgement."""
+    adapter = registry.build("zendesk", BASE, transport=judge)
+    yield adapter
+    await adapter.aclose()
+
+
+def at(ticket: Raw, key: str = "cmd-1") -> dict[str, str]:
+    """Which conversation a command is about."""
+    return {"key": key, "conversation_id": str(ticket["id"])}
+
+
+def ai(ticket: Raw, text: str = "您好！", key: str = "cmd-1", **about: Any) -> Reply:
+    """A reply of the AI."""
+    return Reply(text=text, author=Author.AI, **at(ticket, key), **about)
+
+
+def last(zendesk: FakeZendesk, ticket: Raw) -> Raw:
+    """The latest comment."""
+    return zendesk.comments[ticket["id"]][-1]
+
+
+async def test_the_ai_replies_as_our_user(adapter: Adapter, zendesk: FakeZendesk, ticket: Raw) -> None:
+    """In public, with our key in the audit; the comment's id comes back, not the audit's."""
+    pushed = await adapter.push(ai(ticket))
+    comment = last(zendesk, ticket)
+    assert (pushed.id, pushed.at) == (str(comment["id"]), datetime.fromisoformat(comment["created_at"]))
+    assert (comment["body"], comment["public"], comment["author_id"]) == ("您好！", True, BRIDGE)
+    assert comment["metadata"]["custom"] == {"deskbridge": {"key": "cmd-1", "author": "ai"}}
+    assert ticket["status"] == "new"
+
+
+async def test_a_person_replies_under_their_name(adapter: Adapter, zendesk: FakeZendesk, ticket: Raw) -> None:
+    """An in-house agent has no user of their own, so their name stands before their words."""
+    person = Person("desk-7", "王芳")
+    reply = Reply(text="我来帮您", author=Author.AGENT, person=person, **at(ticket))
+    await adapter.push(reply)
+    assert last(zendesk, ticket)["body"] == "王芳: 我来帮您"
+
+
+async def test_the_customers_words_are_relayed_in_their_name(
+    adapter: Adapter, zendesk: FakeZendesk, ticket: Raw
+) -> None:
+    """As the requester's; that opens a solved ticket, and what is read back is theirs, and bears our key."""
+    zendesk.change(ticket, {"status": "solved"}, actor=AGENT)
+    pushed = await adapter.push(Reply(text="還是沒到", author=Author.CUSTOMER, **at(ticket)))
+    assert (last(zendesk, ticket)["author_id"], ticket["status"]) == (CUSTOMER, "open")
+    found = await adapter.find(GetMessage(conversation_id=str(ticket["id"]), message_id=pushed.id or ""))
+    assert isinstance(found, MessageRecord)
+    assert (found.author, found.token) == (Author.CUSTOMER, "cmd-1")
+
+
+async def test_a_note_is_private(adapter: Adapter, zendesk: FakeZendesk, ticket: Raw) -> None:
+    """Customers never see it."""
+    await adapter.push(Note(text="goal: find the parcel", **at(ticket)))
+    assert last(zendesk, ticket)["public"] is False
+
+
+async def test_files_go_and_come(adapter: Adapter, zendesk: FakeZendesk, ticket: Raw) -> None:
+    """Uploaded byte by byte, then named in the comment; credentials stay at the account's own address."""
+    sent = Attachment(id="1", url="https://files.example/1", name="收據.png", content_type="image/png")
+    upload = Upload(name="收據.png", content_type="image/png", size=len(PNG), file=io.BytesIO(PNG))
+    await adapter.push(ai(ticket, attachments=(sent,)), (upload,))
+    assert [each["content"] for each in zendesk.files.values()] == [PNG]
+    page = await adapter.pull(PullKind.MESSAGES, None, scope=str(ticket["id"]))
+    (came,) = [a for c in page.changes if isinstance(c, MessagePosted) for a in c.message.attachments]
+    assert (came.name, came.content_type, came.size) == ("收據.png", "image/png", len(PNG))
+    assert adapter.fetch(came).headers["Authorization"].startswith("Basic ")
+    assert not adapter.fetch(Attachment(id="2", url="https://acme.zendesk.com.evil.example/x")).headers
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "read"),
+    [
+        (Status.OPEN, "open", Status.OPEN),
+        (Status.PENDING, "pending", Status.SNOOZED),
+        (Status.SNOOZED, "pending", Status.SNOOZED),
+        (Status.RESOLVED, "solved", Status.RESOLVED),
+    ],
+)
+async def test_statuses(adapter: Adapter, ticket: Raw, status: Status, word: str, read: Status) -> None:
+    """What has left `new` can't go back: a bot that has it again waits for the customer."""
+    pushed = await adapter.push(SetStatus(status=status, **at(ticket)))
+    assert ticket["status"] == word
+    assert pushed.conversation is not None
+    assert pushed.conversation.status is read
+    with pytest.raises(Unsupported):
+        await adapter.push(SetStatus(status=Status.UNKNOWN, **at(ticket)))
+
+
+async def test_who_solves_an_unassigned_ticket_is_nobody(adapter: Adapter, ticket: Raw) -> None:
+    """Zendesk assigns it to whoever does; that our own user has it disturbs nobody."""
+    pushed = await adapter.push(SetStatus(status=Status.RESOLVED, **at(ticket)))
+    assert ticket["assignee_id"] == BRIDGE
+    assert pushed.conversation is not None
+    assert pushed.conversation.assignee is None
+
+
+@pytest.mark.parametrize(
+    ("assignee", "team", "expected"),
+    [
+        (str(AGENT), None, (AGENT, None)),
+        (None, "2002", (None, 2002)),
+        (str(AGENT), "2002", (AGENT, 2002)),
+        (None, None, (None, None)),
+    ],
+)
+async def test_assignment(
+    adapter: Adapter, ticket: Raw, assignee: str | None, team: str | None, expected: tuple[Any, Any]
+) -> None:
+    """To a person, a group, both, or nobody."""
+    await adapter.push(Assign(assignee_id=assignee, team_id=team, **at(ticket)))
+    assert (ticket["assignee_id"], ticket["group_id"]) == expected
+
+
+@pytest.mark.parametrize("assignee", [str(CUSTOMER), "99", "Lin Wei"])
+async def test_who_cannot_be_assigned_is_rejected(adapter: Adapter, ticket: Raw, assignee: str) -> None:
+    """Zendesk passes over them with success."""
+    with pytest.raises(Rejected):
+        await adapter.push(Assign(assignee_id=assignee, **at(ticket)))
+
+
+async def test_tags_leave_the_others_alone(adapter: Adapter, ticket: Raw) -> None:
+    """Added and removed by calls of their own; a tag with a space would be two."""
+    ticket["tags"] = ["after-sales", "vip"]
+    await adapter.push(ChangeTags(add=("VIP customer", "vip"), remove=("after-sales", "gone"), **at(ticket)))
+    assert ticket["tags"] == ["vip", "vip_customer"]
+    await adapter.push(ChangeTags(**at(ticket)))
+
+
+async def test_a_conversation_is_written_at_once_and_only_as_it_was_read(
+    adapter: Adapter, zendesk: FakeZendesk, ticket: Raw
+) -> None:
+    """Subject, fields by their names, status and tags; refused if anybody was faster."""
+    read = await adapter.find(FindConversation(conversation_id=str(ticket["id"])))
+    assert isinstance(read, ConversationRecord)
+    assert isinstance(read.updated_at, datetime)
+    change = UpdateConversation(
+        subject="Parcel",
+        attributes={"order_number": "CS-10482", "plan": None, "360777": "x"},
+        status=Status.OPEN,
+        tags=("vip",),
+        updated_at=read.updated_at,
+        **at(ticket),
+    )
+    pushed = await adapter.push(change)
+    assert (ticket["subject"], ticket["status"], ticket["tags"]) == ("Parcel", "open", ["vip"])
+    assert pushed.conversation is not None
+    assert pushed.conversation.attributes == {"order_number": "CS-10482", "360777": "x"}
+    zendesk.log += [""] * 5  # time passes
+    zendesk.change(ticket, {"subject": "Parcel!"}, actor=AGENT)
+    with pytest.raises(Outdated):
+        await adapter.push(change)
+    assert ticket["subject"] == "Parcel!"
+
+
+async def test_a_field_without_a_number_is_rejected(adapter: Adapter, ticket: Raw) -> None:
+    """With a cure."""
+    with pytest.raises(Rejected, match="ticket_fields"):
+        await adapter.push(UpdateConversation(attributes={"colour": "red"}, **at(ticket)))
+
+
+async def test_customers_are_written(adapter: Adapter, zendesk: FakeZendesk) -> None:
+    """Their name and user fields; the others stay."""
+    zendesk.users[CUSTOMER]["user_fields"] = {"plan": "pro"}
+    command = UpdateCustomer(
+        key="k", customer_id=str(CUSTOMER), name="陳小婷", attributes={"member_level": "gold"}
+    )
+    pushed = await adapter.push(command)
+    assert pushed.customer is not None
+    assert pushed.customer.attributes == {"plan": "pro", "member_level": "gold"}
+    assert zendesk.users[CUSTOMER]["name"] == "陳小婷"
+
+
+@pytest.mark.parametrize(
+    ("assignee", "reception"), [(None, Reception.QUEUED), (str(AGENT), Reception.ACCEPTED)]
+)
+async def test_a_hand_over_is_one_update(
+    adapter: Adapter, zendesk: FakeZendesk, ticket: Raw, assignee: str | None, reception: Reception
+) -> None:
+    """The ticket is opened for a group, with a private note that leads to the whole package."""
+    url = "https://bridge.example/desk/7"
+    command = HandOver(summary="三次未能解決", to="2002", assignee_id=assignee, url=url, **at(ticket))
+    pushed = await adapter.push(command)
+    comment = last(zendesk, ticket)
+    assert (comment["body"], comment["public"]) == (f"三次未能解決\n\n{url}", False)
+    assert (ticket["status"], ticket["group_id"]) == ("open", 2002)
+    assert (pushed.id, pushed.reception) == (str(comment["id"]), reception)
+    assert zendesk.log.count(f"PUT tickets/{ticket['id']}") == 1
+
+
+def opening(*identities: Identity) -> OpenConversation:
+    """A ticket for somebody."""
+    return OpenConversation(
+        key="open-1",
+        subject="Parcel at customs",
+        text="The package: …",
+        customer_name="陳雅婷",
+        identities=identities,
+        channel=Channel.CHAT,
+        tags=("from chat",),
+        private=True,
+    )
+
+
+async def open_ticket(adapter: Adapter, zendesk: FakeZendesk, *identities: Identity) -> tuple[Pushed, Raw]:
+    """Open one."""
+    pushed = await adapter.push(opening(*identities))
+    return pushed, zendesk.tickets[int(pushed.id or 0)]
+
+
+async def test_a_ticket_is_opened_once(adapter: Adapter, zendesk: FakeZendesk) -> None:
+    """Its first comment is private; the same command again is the same ticket, and it is found by our key."""
+    pushed, ticket = await open_ticket(adapter, zendesk, Identity(IdentityKind.VENDOR, str(CUSTOMER)))
+    assert (ticket["requester_id"], ticket["tags"]) == (CUSTOMER, ["from_chat"])
+    assert last(zendesk, ticket)["public"] is False
+    again, _ = await open_ticket(adapter, zendesk, Identity(IdentityKind.VENDOR, str(CUSTOMER)))
+    assert (again.id, len(zendesk.tickets)) == (pushed.id, 1)
+    found = await adapter.find(FindOpened(token="open-1", since=STARTED))
+    assert isinstance(found, ConversationRecord)
+    assert found.id == pushed.id
+    assert await adapter.find(FindOpened(token="open-2", since=STARTED)) is None
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        Identity(IdentityKind.EMAIL, "Chen.Yating@example.com", verified=True),
+        Identity(IdentityKind.EXTERNAL, "shop-88213", verified=True),
+    ],
+)
+async def test_who_is_proven_is_found(adapter: Adapter, zendesk: FakeZendesk, identity: Identity) -> None:
+    """Then the ticket is theirs, and their name stays as the desk has it."""
+    zendesk.users[CUSTOMER]["name"] = "陳雅婷 (VIP)"
+    _, ticket = await open_ticket(adapter, zendesk, identity)
+    assert ticket["requester_id"] == CUSTOMER
+    assert zendesk.users[CUSTOMER]["name"] == "陳雅婷 (VIP)"
+
+
+async def test_who_only_states_an_address_gets_no_ticket_in_its_owners_name(
+    adapter: Adapter, zendesk: FakeZendesk
+) -> None:
+    """A user is made for them, the same one on the next try; the address is not theirs."""
+    stated = Identity(IdentityKind.EMAIL, "chen.yating@example.com")
+    _, ticket = await open_ticket(adapter, zendesk, stated)
+    await open_ticket(adapter, zendesk, stated)
+    made = zendesk.users[ticket["requester_id"]]
+    assert (made["name"], made["external_id"], made["email"]) == ("陳雅婷", "deskbridge:open-1", None)
+    assert len(zendesk.users) == 4
+
+
+def asked(ticket: Raw, token: str = "cmd-1", text: str = "您好！", *, private: bool = False) -> FindMessage:
+    """Whether that reply is there."""
+    return FindMessage(
+        conversation_id=str(ticket["id"]), token=token, text=text, private=private, since=STARTED
+    )
+
+
+async def test_our_comment_is_found_by_its_key(adapter: Adapter, zendesk: FakeZendesk, ticket: Raw) -> None:
+    """Also behind a page of later ones; another's same words are not ours."""
+    pushed = await adapter.push(ai(ticket))
+    for number in range(4):
+        zendesk.comment(ticket, {"body": f"later {number}"}, actor=AGENT)
+    found = await adapter.find(asked(ticket))
+    assert isinstance(found, MessageRecord)
+    assert (found.id, found.token, found.author) == (pushed.id, "cmd-1", Author.AI)
+    assert await adapter.find(asked(ticket, token="cmd-2")) is None
+
+
+async def test_our_comment_is_found_by_its_words(adapter: Adapter, zendesk: FakeZendesk, ticket: Raw) -> None:
+    """Should the list not tell what the audit holds; a note is no reply."""
+    pushed = await adapter.push(ai(ticket))
+    last(zendesk, ticket)["metadata"] = {"system": {}}
+    found = await adapter.find(asked(ticket))
+    assert isinstance(found, MessageRecord)
+    assert found.id == pushed.id
+    assert await adapter.find(asked(ticket, private=True)) is None
+
+
+async def test_any_comment_is_found(adapter: Adapter, zendesk: FakeZendesk, ticket: Raw) -> None:
+    """By its number, on whatever page; and a ticket's first, whose number its creation didn't tell."""
+    for number in range(5):
+        zendesk.comment(ticket, {"body": f"m{number}"}, actor=AGENT)
+    first, *_, latest = zendesk.comments[ticket["id"]]
+    for wanted, expected in (
+        (FIRST_COMMENT, first),
+        (str(first["id"]), first),
+        (str(latest["id"]), latest),
+    ):
+        found = await adapter.find(GetMessage(conversation_id=str(ticket["id"]), message_id=wanted))
+        assert isinstance(found, MessageRecord)
+        assert found.text == expected["body"]
+    for missing in ("1", "99999999", "x"):
+        query = GetMessage(conversation_id=str(ticket["id"]), message_id=missing)
+        assert await adapter.find(query) is None
+
+
+async def test_customers_are_found_by_any_address(adapter: Adapter, zendesk: FakeZendesk) -> None:
+    """Exactly, although Zendesk also finds parts; with what is proven; agents are none."""
+    zendesk.users[CUSTOMER] |= {"phone": "+886912345678", "verified": True}
+    for kind, value in (
+        (IdentityKind.VENDOR, str(CUSTOMER)),
+        (IdentityKind.EMAIL, "Chen.Yating@example.com"),
+        (IdentityKind.PHONE, "+886912345678"),
+        (IdentityKind.EXTERNAL, "SHOP-88213"),
+    ):
+        found = await adapter.find(FindCustomer(identity=Identity(kind, value)))
+        assert isinstance(found, CustomerRecord)
+        assert found.id == str(CUSTOMER)
+        assert Identity(IdentityKind.EMAIL, "chen.yating@example.com", verified=True) in found.identities
+    for kind, value in (
+        (IdentityKind.VENDOR, "1"),
+        (IdentityKind.VENDOR, "me"),
+        (IdentityKind.EMAIL, "yating@example.com"),
+        (IdentityKind.EMAIL, "lin.wei@example.com"),
+        (IdentityKind.PHONE, '"'),
+    ):
+        assert await adapter.find(FindCustomer(identity=Identity(kind, value))) is None
+
+
+async def walk(
+    adapter: Adapter, kind: PullKind, cursor: str | None = None, scope: str | None = None
+) -> list[Page]:
+    """All pages from a cursor to the last."""
+    pages: list[Page] = []
+    while not pages or not pages[-1].last:
+        pages.append(await adapter.pull(kind, cursor, scope=scope))
+        cursor = pages[-1].cursor
+    return pages
+
+
+def tickets_of(pages: list[Page]) -> list[str]:
+    """The tickets that pages tell of."""
+    changes = [change for page in pages for change in page.changes]
+    return [change.conversation.id for change in changes if isinstance(change, ConversationChanged)]
+
+
+async def test_tickets_are_exported_and_then_caught_up(
+    adapter: Adapter, zendesk: FakeZendesk, judge: Judge
+) -> None:
+    """From the beginning, later pages by their cursor alone; afterwards only what has changed."""
+    made = [zendesk.new_ticket(CUSTOMER, f"t{number}") for number in range(7)]
+    pages = await walk(adapter, PullKind.CONVERSATIONS)
+    assert tickets_of(pages) == [str(each["id"]) for each in made]
+    assert [dict(each.url.params) for each in judge.seen] == [
+        {"start_time": "0"},
+        {"cursor": "after-6"},
+        {"cursor": "after-9"},
+    ]
+    zendesk.change(made[2], {"status": "open"}, actor=AGENT)
+    later = await walk(adapter, PullKind.CONVERSATIONS, pages[-1].cursor)
+    assert tickets_of(later) == [str(made[2]["id"])]
+    assert tickets_of(await walk(adapter, PullKind.CONVERSATIONS, later[-1].cursor)) == []
+
+
+async def test_customers_are_exported(adapter: Adapter, zendesk: FakeZendesk) -> None:
+    """Without the staff, and without those who were deleted or merged into others."""
+    zendesk.add_user(user(4500, "李家豪", active=False))
+    zendesk.add_user(user(4501, "陳大文"))
+    pages = await walk(adapter, PullKind.CUSTOMERS)
+    changes = [change for page in pages for change in page.changes]
+    assert [c.customer.name for c in changes if isinstance(c, CustomerChanged)] == ["陳雅婷", "陳大文"]
+
+
+async def test_comments_are_walked_and_then_caught_up(
+    adapter: Adapter, zendesk: FakeZendesk, ticket: Raw
+) -> None:
+    """Oldest first, with who wrote them; from the last cursor only what came since."""
+    for number in range(6):
+        zendesk.comment(ticket, {"body": f"m{number}"}, actor=AGENT)
+    pages = await walk(adapter, PullKind.MESSAGES, scope=str(ticket["id"]))
+    said = [c.message for page in pages for c in page.changes if isinstance(c, MessagePosted)]
+    assert [each.text for each in said] == ["我的包裹呢？", *(f"m{number}" for number in range(6))]
+    assert {each.author for each in said} == {Author.CUSTOMER, Author.AGENT}
+    assert said[1].person == Person(str(AGENT), "Lin Wei")
+    cursor = pages[-1].cursor
+    (empty,) = await walk(adapter, PullKind.MESSAGES, cursor, str(ticket["id"]))
+    assert (empty.changes, empty.cursor) == ((), cursor)
+    zendesk.comment(ticket, {"body": "m6"}, actor=AGENT)
+    (more,) = await walk(adapter, PullKind.MESSAGES, cursor, str(ticket["id"]))
+    assert [c.message.text for c in more.changes if isinstance(c, MessagePosted)] == ["m6"]
+
+
+async def test_a_closed_ticket_takes_nothing(adapter: Adapter, ticket: Raw) -> None:
+    """That command is rejected; nothing else stops."""
+    ticket["status"] = "closed"
+    with pytest.raises(Rejected):
+        await adapter.push(ai(ticket))
+    with pytest.raises(Rejected):
+        await adapter.push(Reply(key="k", conversation_id="1", text="x", author=Author.AI))
+
+
+async def test_two_updates_at_once_are_no_fault() -> None:
+    """Zendesk refuses one of them with 409, which did nothing; it is tried again."""
+    clash = httpx.MockTransport(lambda _: httpx.Response(409, json={"error": "Conflict"}))
+    adapter = registry.build("zendesk", BASE, transport=clash)
+    with pytest.raises(Retryable) as caught:
+        await adapter.push(Reply(key="k", conversation_id="5158", text="x", author=Author.AI))
+    assert not isinstance(caught.value, Outdated)
+    assert not caught.value.outcome_unknown
+
+
+async def test_the_check_names_the_user(adapter: Adapter) -> None:
+    """The cheapest proof that everything fits."""
+    assert await adapter.check() == "Deskbridge (admin)"
+
+
+async def test_a_token_of_oauth_works_without_an_address(zendesk: FakeZendesk) -> None:
+    """It is borne instead of the pair."""
+    settings = {**BASE, "email": None, "token": "oauth-token"}
+    adapter = registry.build("zendesk", settings, transport=zendesk)
+    assert await adapter.check() == "Deskbridge (admin)"
+
+
+async def test_wrong_credentials_are_fatal_and_stay_secret(zendesk: FakeZendesk) -> None:
+    """An anonymous user is answered with success, and is refused here."""
+    adapter = registry.build("zendesk", {**BASE, "token": "wrong-token"}, transport=zendesk)
+    with pytest.raises(Fatal) as caught:
+        await adapter.check()
+    assert "wrong-token" not in caught.value.detail
+    anonymous = {"user": {"id": None, "name": "Anonymous user", "role": "end-user"}}
+    answered = httpx.MockTransport(lambda _: httpx.Response(200, json=anonymous))
+    with pytest.raises(Fatal, match="nobody of the staff"):
+        await registry.build("zendesk", BASE, transport=answered).check()
+
+
+async def test_an_export_never_asks_for_the_latest_minute(zendesk: FakeZendesk) -> None:
+    """Zendesk refuses a start that is so young; ours is as old as can be."""
+    zendesk.clock = lambda: datetime.fromtimestamp(0, UTC) + timedelta(minutes=1)
+    adapter = registry.build("zendesk", BASE, transport=zendesk)
+    assert (await adapter.pull(PullKind.CONVERSATIONS, None)).last
