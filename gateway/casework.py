@@ -197,10 +197,15 @@ class CaseWriter:
             case = await _hold_one(connection, claimed)
             if case is None:
                 return []
-            shown = cases.shown(case, before), cases.shown(case, after)
-            left = fields.ignored(*shown, written, self._rules)
-            done = {name: value for name, value in written.items() if name not in left}
-            fields.confirm(case, done, now=self._clock(), overtaken=cases.is_late(case, after))
+            was, now = (fields.Shown(cases.shown(case, each), self._rules) for each in (before, after))
+            left = fields.ignored(case, written, before=was, after=now)
+            fields.confirm(
+                case,
+                {name: value for name, value in written.items() if name not in left},
+                now=self._clock(),
+                overtaken=cases.is_late(case, after),
+                after=now,
+            )
             self._hear(case, after, await threads.next_refs(connection))
             await self._save(connection, case, without=case if left else None)
         return left

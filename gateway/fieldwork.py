@@ -21,7 +21,7 @@ from gateway.scene import Stage
 from sync import fields
 from sync.copies import SharedRecord
 from sync.delivery import Outcome, Verdict
-from sync.fields import ATTRIBUTE, FieldRules
+from sync.fields import ATTRIBUTE, FieldRules, Shown
 from sync.mirror import apply_customer, is_late, shown
 from sync.people import People
 from sync.priority import Priority
@@ -133,11 +133,16 @@ class FieldWriter:
                 return []
             record = pushed.customer
             left: list[str] = []
-            if record is not None:
-                left = fields.ignored(customer, shown(customer, record), written, self._rules)
-            done = {name: value for name, value in written.items() if name not in left}
-            overtaken = record is not None and is_late(customer, record)
-            fields.confirm(customer, done, now=self._clock(), overtaken=overtaken)
+            after = None if record is None else Shown(shown(customer, record), self._rules)
+            if after is not None:
+                left = fields.ignored(customer, written, before=Shown(customer, self._rules), after=after)
+            fields.confirm(
+                customer,
+                {name: value for name, value in written.items() if name not in left},
+                now=self._clock(),
+                overtaken=record is not None and is_late(customer, record),
+                after=after,
+            )
             self._hear(customer, record, await threads.next_refs(connection))
             await self._save(connection, customer, without=customer if left else None)
             return left

@@ -32,6 +32,10 @@ class Copy(Struct, kw_only=True, omit_defaults=True):
 
     main: int
     held: Any = UNSET
+    meant: Any = UNSET
+    """What `held` stands for, where the vendor keeps what we write in a form of its own."""
+    turned: tuple[Any, Any] | None = None
+    """What we once wrote, and the other thing that the vendor showed for it."""
     sent: list[Any] = field(default_factory=list)
     """What we began to write and haven't seen confirmed."""
     before: Any = UNSET
@@ -40,6 +44,11 @@ class Copy(Struct, kw_only=True, omit_defaults=True):
     """When that write was confirmed, by our clock."""
     dispute: Dispute | None = None
     restore: Restore | None = None
+
+
+def agreed(copy: Copy) -> Any:
+    """What a side holds, as all others would say it; `UNSET` if nothing was ever agreed."""
+    return copy.held if copy.meant is UNSET else copy.meant
 
 
 class Opened(Struct, frozen=True, kw_only=True, tag="opened"):

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from config.fields import FieldSettings
-from sync.copies import Closed, Copy, Dispute, Moved, Opened, SharedRecord
+from sync.copies import Closed, Copy, Dispute, Moved, Opened, SharedRecord, agreed
 from sync.merge import (
     Conflict,
     Direction,
@@ -148,7 +148,10 @@ def _merge(customer: SharedRecord, name: str, rule: Rule, theirs: Version, news:
     if _is_from_before_our_write(customer, copy, theirs, news) or _is_being_undone(copy, theirs):
         return
     _recognise(customer, copy, theirs.value)
-    match decide(rule, base=copy.held, ours=golden(customer, name), theirs=theirs):
+    said = theirs
+    if copy.meant is not UNSET and same(theirs.value, copy.held):
+        said = Version(copy.meant, theirs.stamp)
+    match decide(rule, base=agreed(copy), ours=golden(customer, name), theirs=said):
         case Merged(version):
             put(customer, name, version)
             _settle(customer, name, copy, theirs.value, news.now)
@@ -179,7 +182,7 @@ def _recognise(customer: SharedRecord, copy: Copy, value: Any) -> None:
     for position, sent in enumerate(copy.sent):
         if same(sent, value):
             if copy.dispute is None:
-                copy.held = value
+                copy.held, copy.meant = value, UNSET
             copy.sent = copy.sent[position + 1 :]
             customer.dirty = True
             return
@@ -197,7 +200,8 @@ def _settle(customer: SharedRecord, name: str, copy: Copy, value: Any, now: date
     """They hold `value`, and we have taken that into account."""
     if name not in customer.shared or not same(_json(copy.held), _json(value)) or copy.dispute is not None:
         _close(customer, copy, now)
-        copy.held = value
+        if not same(_json(copy.held), _json(value)):
+            copy.held, copy.meant = value, UNSET
         customer.shared[name] = copy
         customer.dirty = True
 
@@ -268,7 +272,7 @@ def to_write(customer: SharedRecord, rules: FieldRules) -> dict[str, Any]:
             wanted[name] = copy.restore.value
         elif version.stamp is None or is_disputed(customer, name):
             continue
-        elif not same(version.value, None if copy.held is UNSET else copy.held):
+        elif not same(version.value, None if copy.held is UNSET else agreed(copy)):
             wanted[name] = version.value
     return wanted
 
@@ -298,30 +302,68 @@ def withdraw(customer: SharedRecord, written: Mapping[str, Any]) -> None:
             customer.dirty = True
 
 
-def ignored(
-    before: SharedRecord, after: SharedRecord, written: Mapping[str, Any], rules: FieldRules
-) -> list[str]:
-    """The fields that the vendor, as it shows `after`, left as they were although it took our write."""
+class Shown(Struct, frozen=True):
+    """A record as the vendor shows it, and the rules to read its values by."""
+
+    record: SharedRecord
+    rules: FieldRules
+
+    def value(self, name: str) -> Any:
+        """What it shows of a field."""
+        return value_of(self.record, name, self.rules.listed[name])
+
+
+def ignored(customer: SharedRecord, written: Mapping[str, Any], *, before: Shown, after: Shown) -> list[str]:
+    """The fields that the vendor left as they were although it took our write."""
     return [
         name
         for name, value in written.items()
-        if not same(value_of(after, name, rules.listed[name]), value)
-        and same(value_of(after, name, rules.listed[name]), value_of(before, name, rules.listed[name]))
+        if not same(after.value(name), value)
+        and same(after.value(name), before.value(name))
+        and not _is_a_form_of(customer, name, (value, after.value(name)))
     ]
 
 
+def _is_a_form_of(customer: SharedRecord, name: str, pair: tuple[Any, Any]) -> bool:
+    """Whether a vendor of this person or case has shown one of these for the other before."""
+    for each in customer.everyone:
+        turned = each.shared[name].turned if name in each.shared else None
+        if turned is not None and any(same([*turned], [*way]) for way in (pair, pair[::-1])):
+            return True
+    return False
+
+
 def confirm(
-    customer: SharedRecord, written: Mapping[str, Any], *, now: datetime, overtaken: bool = False
+    customer: SharedRecord,
+    written: Mapping[str, Any],
+    *,
+    now: datetime,
+    overtaken: bool = False,
+    after: Shown | None = None,
 ) -> None:
-    """The write has worked: this is what they hold, unless we have heard of something newer since."""
+    """The write has worked: this is what they hold, unless we have heard of something newer since.
+
+    A vendor may keep it in a form of its own: text for numbers, say. What it shows instead is taken for an
+    edit once, and goes to the others. From then on it is known that the one stands for the other: else
+    two such vendors would be written to for ever.
+    """
     for name, value in written.items():
         copy = customer.shared.setdefault(name, _copy(customer, name))
         copy.sent, copy.restore = [], None
         if not overtaken:
-            _mirror(customer, name, value)
-            if copy.dispute is None:
-                copy.before, copy.held, copy.written_at = copy.held, value, now
+            _confirm_one(customer, name, value, value if after is None else after.value(name), now)
     customer.dirty = True
+
+
+def _confirm_one(customer: SharedRecord, name: str, value: Any, shown: Any, now: datetime) -> None:
+    copy = customer.shared[name]
+    turned = not same(value, shown)
+    known = turned and _is_a_form_of(customer, name, (value, shown))
+    copy.turned = (value, shown) if turned else copy.turned
+    _mirror(customer, name, shown if known else value)
+    if copy.dispute is None:
+        copy.before, copy.written_at = copy.held, now
+        copy.held, copy.meant = (shown, value) if known else (value, UNSET)
 
 
 def _mirror(customer: SharedRecord, name: str, value: Any) -> None:

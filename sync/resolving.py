@@ -59,7 +59,7 @@ def resolve(customer: SharedRecord, name: str, resolution: Resolution, rules: Fi
     previous = Previous(golden=before, held={str(each.ref): value_of(each, name, rule) for each in members})
     chosen = {Choice.OURS: before.value, Choice.THEIRS: theirs.value, Choice.VALUE: resolution.value}
     stamp = Stamp(connection=PEOPLE, record=str(resolution.ref), at=resolution.at, by=resolution.person.id)
-    copy.dispute, copy.held, customer.dirty = None, theirs.value, True
+    copy.dispute, copy.held, copy.meant, customer.dirty = None, theirs.value, UNSET, True
     put(customer, name, Version(canonical(rule, chosen[resolution.choice]), stamp))
     return previous
 
@@ -98,4 +98,5 @@ def undo(
             copy.restore = Restore(value=before, instead=now.value)
             each.dirty = True
     copy = customer.shared[name]
-    copy.held, copy.dispute, customer.dirty = UNSET if base is None else base, conflict, True
+    copy.held, copy.meant = UNSET if base is None else base, UNSET
+    copy.dispute, customer.dirty = conflict, True

@@ -85,7 +85,8 @@ SELECT (SELECT max(ref) FROM page) AS upto, ARRAY(
     WHERE EXISTS (
         SELECT 1 FROM unnest(:connections, :names) AS w(connection, name)
         WHERE w.connection = i.connection AND g.golden -> w.name IS NOT NULL
-          AND (p.shared -> w.name -> 'held') IS DISTINCT FROM (g.golden -> w.name -> 'value'))
+          AND COALESCE(p.shared -> w.name -> 'meant', p.shared -> w.name -> 'held')
+            IS DISTINCT FROM (g.golden -> w.name -> 'value'))
     ORDER BY p.ref) AS refs
 """).bindparams(*WRITTEN)
 
