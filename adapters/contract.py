@@ -3,10 +3,12 @@
 An adapter translates; the engine owns loops, retries, limits, cursors and secrets.
 """
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
@@ -55,6 +57,11 @@ class Adapter(ABC):
     def of(cls, settings: Mapping[str, Any]) -> "type[Adapter]":  # noqa: ARG003 - for those who override
         """The class for a connection with these settings: this one, unless they name what it is made of."""
         return cls
+
+    @classmethod
+    def home(cls) -> Path:
+        """The folder in which its README and its fixtures lie."""
+        return Path(inspect.getfile(cls)).parent
 
     @classmethod
     @abstractmethod

@@ -53,7 +53,7 @@ class ConnectionSettings(_Frozen):
     poll: timedelta | None = None
     """How often to ask it what webhooks may have lost; never, unless given."""
     settings: dict[str, Any] = Field(default_factory=dict, repr=False)
-    """What the adapter asks for: see its README. Secrets as `${NAME}`."""
+    """What the adapter asks for: see its README. Secrets as `${NAME}`; `description` relative to the file."""
 
 
 class AnswerSettings(_Frozen):
@@ -308,7 +308,18 @@ def _read(path: Path) -> dict[str, Any]:
     expanded: dict[str, Any] = _expand(tree, path)
     if isinstance(expanded.get("policies"), str):
         expanded["policies"] = path.parent / expanded["policies"]
+    for settings in _settings_of_connections(expanded):
+        if isinstance(settings.get("description"), str):
+            settings["description"] = str(path.parent / settings["description"])
     return expanded
+
+
+def _settings_of_connections(tree: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the adapters are told, as far as it is a mapping; the rest is refused later."""
+    connections = tree.get("connections")
+    held = connections.values() if isinstance(connections, dict) else ()
+    settings = (each.get("settings") for each in held if isinstance(each, dict))
+    return [each for each in settings if isinstance(each, dict)]
 
 
 def _expand(value: Any, path: Path) -> Any:

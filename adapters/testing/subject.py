@@ -7,7 +7,6 @@ fixtures/
 └── signatures/*.json    signed webhooks from elsewhere (`Known`)
 """
 
-import inspect
 import tomllib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -93,7 +92,7 @@ class Subject:
         **declared: Any,
     ) -> None:
         self.adapter = adapter
-        self.folder = folder or Path(inspect.getfile(adapter)).with_name("fixtures")
+        self.folder = folder or adapter.home() / "fixtures"
         self.declared = _declared(self.folder / "subject.toml", declared)
         self.vendor = vendor or self._scripted
         self.description = description or self._described()

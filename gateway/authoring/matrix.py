@@ -45,17 +45,19 @@ def entries(*, shipped: bool = False) -> list[Entry]:
 
 
 def examine(name: str) -> Report:
-    """Run the conformance kit on an installed adapter.
+    """Run the conformance kit on an installed adapter, or on one that a YAML file describes.
 
     Raises:
         Fatal: there is none, or it is broken.
     """
-    return asyncio.run(run(Subject(registry.get(name))))
+    is_file = name.endswith((".yaml", ".yml"))
+    adapter = registry.get("http", {"description": name}) if is_file else registry.get(name)
+    return asyncio.run(run(Subject(adapter)))
 
 
 def table(every: list[Entry]) -> tuple[list[str], list[list[str]]]:
     """Capabilities down, adapters across: `●` where one has it."""
-    working = [each for each in every if each.manifest]
+    working = [each for each in every if each.manifest and each.manifest.capabilities]
     rows = [
         [
             capability.value,

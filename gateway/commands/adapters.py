@@ -35,7 +35,7 @@ def list_() -> None:
     """Show every installed adapter, where it comes from, and what is wrong with a broken one."""
     shown = Table("adapter", "vendor", "tier claimed", "from", "state")
     for each in tables.entries():
-        tier = each.manifest.tier.value if each.manifest else ""
+        tier = each.manifest.tier.value if each.manifest and each.manifest.capabilities else ""
         state = escape(each.broken) if each.broken else "ok"
         shown.add_row(each.name, escape(each.title), tier, each.source, state)
     out.print(shown)
@@ -57,7 +57,7 @@ def matrix() -> None:
 
 @app.command("test")
 def examine(
-    name: Annotated[str, typer.Argument(help="An installed adapter's name.")],
+    name: Annotated[str, typer.Argument(help="An installed adapter's name, or a description (.yaml).")],
     *,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what passed, too.")] = False,
 ) -> None:

@@ -60,7 +60,7 @@ def manifest(subject: Subject) -> None:
     require(told.capabilities, "manifest.toml names no capability")
     for field in told.fields:
         require(field.label.en and field.label.zh, f"the field {field.name} has no label in both languages")
-    readme = Path(inspect.getfile(subject.adapter)).with_name("README.md")
+    readme = subject.adapter.home() / "README.md"
     require(readme.is_file(), f"{readme} is missing: credentials, webhook set-up, what syncs, limits, traps")
 
 

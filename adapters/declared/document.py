@@ -1,0 +1,280 @@
+"""A YAML file read with its places, so that every mistake can say where it is."""
+
+import re
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import msgspec
+import yaml
+from yaml.constructor import SafeConstructor
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from adapters.declared.expressions import meant
+from adapters.errors import InvalidSettings
+
+Step = str | int
+Place = tuple[Any, ...]
+Struct = TypeVar("Struct")
+Hook = Callable[[type, Any], Any]
+
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]|(\[\.\.\.\])")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
+_MISSING = re.compile(r"Object missing required field `(.+)`")
+_QUOTED = re.compile(r"^Invalid (?:enum )?value '(.*)'$")
+_MOST = 200
+_MERGE = "tag:yaml.org,2002:merge"
+_BOOL = "tag:yaml.org,2002:bool"
+
+
+class DescriptionError(InvalidSettings):
+    """A description that can't be used; `flaws` are its mistakes, each with file, line, column and cure."""
+
+    def __init__(self, flaws: tuple[str, ...]) -> None:
+        super().__init__("\n".join(flaws))
+        self.flaws = flaws
+
+
+class Document:
+    """One file: its values, where each stands, and what is wrong."""
+
+    def __init__(self, path: Path) -> None:
+        self._name = str(path)
+        self._marks: dict[Place, tuple[int, int]] = {(): (0, 0)}
+        self._flaws: list[tuple[int, int, str]] = []
+        self._gone: set[Place] = set()
+        self.value: Any = None
+        try:
+            node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        except OSError as error:
+            raise DescriptionError((f"{path}: can't be read ({error.strerror})",)) from error
+        except UnicodeDecodeError as error:
+            raise DescriptionError((f"{path}: is not UTF-8",)) from error
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+            cure = "put texts that hold { } : or # in quotes"
+            told = f"{path}{where}: not YAML: {error.problem or error.context}; {cure}"
+            raise DescriptionError((told,)) from error
+        if not isinstance(node, MappingNode):
+            raise DescriptionError((f"{path}:1:1: a description is a mapping: begin it with `title: …`",))
+        self.value = self._built(node, ())
+
+    def refuse(self, place: Place, reason: str) -> None:
+        """Note a mistake."""
+        while place not in self._marks:
+            place = place[:-1]
+        line, column = self._marks[place]
+        self._flaws.append((line + 1, column + 1, reason))
+
+    def close(self) -> None:
+        """Raise DescriptionError if anything was wrong."""
+        if self._flaws:
+            told = sorted(dict.fromkeys(self._flaws))
+            raise DescriptionError(
+                tuple(f"{self._name}:{line}:{column}: {reason}" for line, column, reason in told)
+            )
+
+    def convert(self, kind: type[Struct], hook: Hook) -> Struct | None:
+        """The whole file as a struct, or `None` with all mistakes noted.
+
+        `hook` makes the values of types that msgspec doesn't know, and raises ValueError.
+        """
+        value, failed = self.value, _Failed(hook)
+        for _ in range(_MOST):
+            try:
+                return msgspec.convert(value, kind, dec_hook=failed)
+            except msgspec.ValidationError as error:
+                if not self._note_and_remove(value, kind, str(error), failed):
+                    return None
+        return None
+
+    def _note_and_remove(self, value: Any, kind: type, message: str, failed: "_Failed") -> bool:
+        """Note what msgspec says, and take the culprit out, so that the next one shows."""
+        reason, _, where = message.partition(" - at `")
+        is_key = where.startswith("key` in `")
+        named = _QUOTED.search(reason)
+        culprits = (failed.given, named[1] if named else None)
+        place = _followed(value, where.removeprefix("key` in `").removesuffix("`"), culprits)
+        if is_key and named:
+            place = (*place, named[1])
+        unknown, missing = _UNKNOWN.match(reason), _MISSING.match(reason)
+        if unknown:
+            place = (*place, unknown[1])
+            known = _names(kind, place[:-1])
+            self.refuse(place, f"`{unknown[1]}` is unknown here; {meant(unknown[1], known)}")
+        elif not missing:
+            self.refuse(place, _readable(reason, named[1] if named else "", choices(kind, place, is_key)))
+        elif (*place, missing[1]) not in self._gone:
+            self.refuse(place, f"`{missing[1]}` is missing")
+        self._gone.add(place)
+        return self._removed(value, place)
+
+    def _removed(self, value: Any, place: Place) -> bool:
+        if not place:
+            return False
+        for step in place[:-1]:
+            value = value[step]
+        del value[place[-1]]
+        if isinstance(value, list):
+            self._close_up(place)
+        return True
+
+    def _close_up(self, place: Place) -> None:
+        """What comes after an item that was taken out of a list moves up; its marks go along."""
+        at, gone = len(place) - 1, place[-1]
+        later = {
+            each: mark
+            for each, mark in self._marks.items()
+            if each[:at] == place[:at] and len(each) > at and each[at] >= gone
+        }
+        for each in later:
+            del self._marks[each]
+        for each, mark in later.items():
+            if each[at] > gone:
+                self._marks[(*each[:at], each[at] - 1, *each[at + 1 :])] = mark
+
+    def _built(self, node: Node, place: Place) -> Any:
+        match node:
+            case MappingNode():
+                return self._mapping(node, place)
+            case SequenceNode():
+                for index, each in enumerate(node.value):
+                    self._mark((*place, index), each)
+                return [self._built(each, (*place, index)) for index, each in enumerate(node.value)]
+            case _:
+                return SafeConstructor().construct_object(node)
+
+    def _mapping(self, node: MappingNode, place: Place) -> Any:
+        built: dict[Any, Any] = {}
+        for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                self._mark((*place, ...), key)
+                self.refuse((*place, ...), "braces begin a mapping: put this text in quotes")
+                continue
+            if key.tag == _MERGE:
+                continue
+            # `on:` and `no:` are names here.
+            name = key.value if key.tag == _BOOL else SafeConstructor().construct_object(key)
+            self._mark((*place, name), key)
+            if name in built:
+                self.refuse((*place, name), f"`{name}` is here twice: keep one of them")
+            built[name] = self._built(value, (*place, name))
+        for key, value in node.value:
+            if isinstance(key, ScalarNode) and key.tag == _MERGE:
+                self._merge(value, built, place)
+        return built
+
+    def _merge(self, node: Node, built: dict[Any, Any], place: Place) -> None:
+        """Take over, from what `<<:` names, whatever isn't there."""
+        for each in node.value if isinstance(node, SequenceNode) else [node]:
+            if not isinstance(each, MappingNode):
+                self.refuse(place, "`<<:` takes over a mapping: name one, such as `<<: *other`")
+                continue
+            for key, value in each.value:
+                if isinstance(key, ScalarNode) and key.value not in built:
+                    self._mark((*place, key.value), key)
+                    built[key.value] = self._built(value, (*place, key.value))
+
+    def _mark(self, place: Place, node: Node) -> None:
+        self._marks[place] = (node.start_mark.line, node.start_mark.column)
+
+
+class _Failed:
+    """A hook that remembers what it was given last: where msgspec can't say which key it was."""
+
+    def __init__(self, hook: Hook) -> None:
+        self._hook = hook
+        self.given: Any = None
+
+    def __call__(self, kind: type, given: Any) -> Any:
+        self.given = given
+        return self._hook(kind, given)
+
+
+def _followed(value: Any, where: str, culprits: tuple[Any, Any]) -> Place:
+    """The place that msgspec names; `[...]` is any value of a mapping, known by the culprit."""
+    given, named = culprits
+    place: list[Any] = []
+    for name, index, any_key in _STEP.findall(where):
+        step: Any = name or (int(index) if index else None)
+        if any_key and isinstance(value, dict):
+            same = (key for key, each in value.items() if _holds(each, given))
+            step = next(same, None) or next((key for key, each in value.items() if each == named), None)
+        if step is None or (isinstance(value, dict) and step not in value):
+            break
+        place.append(step)
+        value = value[step]
+    return tuple(place)
+
+
+def _holds(value: Any, culprit: Any) -> bool:
+    """Whether the very culprit is somewhere in a value."""
+    if value is culprit:
+        return culprit is not None
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_holds(each, culprit) for each in inner)
+
+
+def _names(kind: Any, place: Place) -> tuple[str, ...]:
+    """The fields of the struct at a place."""
+    structs = [
+        each for each in _at(kind, place) if isinstance(each, type) and issubclass(each, msgspec.Struct)
+    ]
+    return tuple(
+        dict.fromkeys(field.encode_name for each in structs for field in msgspec.structs.fields(each))
+    )
+
+
+def choices(kind: Any, place: Place, is_key: bool) -> tuple[str, ...]:  # noqa: FBT001 - msgspec's distinction
+    """The words that are allowed at a place: of an enumeration, or the tags of a union."""
+    if is_key:
+        return tuple(
+            word for each in _at(kind, place[:-1]) for word in _words(getattr(each, "__args__", (0,))[0])
+        )
+    here = tuple(word for each in _at(kind, place) for word in _words(each))
+    return here or tuple(
+        str(each.__struct_config__.tag)
+        for each in _at(kind, place[:-1])
+        if isinstance(each, type) and issubclass(each, msgspec.Struct) and each.__struct_config__.tag
+    )
+
+
+def _words(kind: Any) -> tuple[str, ...]:
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return tuple(each.value for each in kind)
+    return tuple(map(str, get_args(kind))) if get_origin(kind) is Literal else ()
+
+
+def _at(kind: Any, place: Place) -> tuple[Any, ...]:
+    """The types that are allowed at a place."""
+    kinds = _options(kind)
+    for step in place:
+        kinds = tuple(option for each in kinds for inner in _inner(each, step) for option in _options(inner))
+    return kinds
+
+
+def _inner(kind: Any, step: Any) -> tuple[Any, ...]:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return tuple(field.type for field in msgspec.structs.fields(kind) if field.encode_name == step)
+    held = [each for each in get_args(kind) if each is not ...]
+    return (held[-1],) if held and get_origin(kind) in {list, tuple, dict, frozenset} else ()
+
+
+def _options(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
+
+
+_READABLE: Mapping[str, str] = {
+    "Expected `str`": "a text is expected: put it in quotes",
+    "Expected `object`": "a mapping of names to values is expected",
+    "Expected `array`": "a list is expected: begin each item with a dash",
+}
+
+
+def _readable(reason: str, named: str, known: tuple[str, ...]) -> str:
+    if named and known:
+        return f"`{named}` is none of the words that are known here; {meant(named, known)}"
+    return next((cure for start, cure in _READABLE.items() if reason.startswith(start + ", ")), reason)

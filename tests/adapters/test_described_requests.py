@@ -1,0 +1,426 @@
+"""What a description sends: pages, commands, look-ups, credentials; and what it takes answers for."""
+
+import base64
+import hashlib
+import io
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from describing import Vendor, acme, connect
+
+from adapters.attachments import Upload
+from adapters.contract import Adapter
+from adapters.errors import AdapterError, Fatal, Outdated, Rejected, Retryable, Unsupported
+from adapters.model import (
+    Assign,
+    Attachment,
+    Author,
+    ChangeTags,
+    Command,
+    CustomerRecord,
+    FindCustomer,
+    FindMessage,
+    HandOver,
+    Identity,
+    IdentityKind,
+    Page,
+    Person,
+    PullKind,
+    Reception,
+    Reply,
+    SetStatus,
+    Status,
+    UpdateCustomer,
+)
+
+T = "2026-11-14T12:00:0{}Z"
+HERE: dict[str, Any] = {"key": "k-1", "conversation_id": "3"}
+
+
+def tickets(*seconds: int) -> list[dict[str, Any]]:
+    """Tickets, by the second at which they changed."""
+    return [{"id": each, "updated": T.format(each)} for each in seconds]
+
+
+async def walked(
+    adapter: Adapter, kind: PullKind = PullKind.CONVERSATIONS, cursor: str | None = None
+) -> list[Page]:
+    """All pages from a cursor to the end."""
+    pages: list[Page] = []
+    for _ in range(10):
+        pages.append(await adapter.pull(kind, cursor, scope="3"))
+        if pages[-1].last:
+            return pages
+        cursor = pages[-1].cursor
+    raise AssertionError("it doesn't end")
+
+
+def ids(pages: Sequence[Page]) -> list[list[str]]:
+    """Which conversations each page holds."""
+    return [[change.conversation.id for change in page.changes] for page in pages]  # type: ignore[union-attr]
+
+
+def listing(**parts: Any) -> Any:
+    """A description that lists tickets."""
+    return acme(pages={"conversations": {"get": "/tickets", "items": "answer.items", **parts}})
+
+
+async def test_pages_by_number(tmp_path: Path) -> None:
+    """Until one isn't full; the next walk starts over."""
+    vendor = Vendor({"items": tickets(1, 2), "n": 3}, {"items": tickets(3)}, {"items": []})
+    paged = listing(
+        next={"by": "number"}, size=2, query={"p": "${page.number}", "per": "${page.size}"}, total="answer.n"
+    )
+    pages = await walked(connect(tmp_path, paged, vendor))
+    assert ids(pages) == [["1", "2"], ["3"]]
+    assert vendor.asked == ["GET /api/tickets?p=1&per=2", "GET /api/tickets?p=2&per=2"]
+    assert [page.total for page in pages] == [3, None]
+
+
+async def test_pages_by_offset_and_their_own_end(tmp_path: Path) -> None:
+    """Where the vendor says itself that a page is the last."""
+    vendor = Vendor({"items": tickets(1, 2)}, {"items": tickets(3, 4), "done": True})
+    paged = listing(next={"by": "offset"}, size=2, query={"skip": "${page.offset}"}, last="answer.done")
+    assert ids(await walked(connect(tmp_path, paged, vendor))) == [["1", "2"], ["3", "4"]]
+    assert vendor.asked == ["GET /api/tickets?skip=0", "GET /api/tickets?skip=2"]
+
+
+async def test_pages_by_cursor(tmp_path: Path) -> None:
+    """The first page is asked for without one; the walk ends where the vendor gives none."""
+    vendor = Vendor(
+        {"items": tickets(1), "meta": {"next": "c/2"}}, {"items": tickets(2), "meta": {"next": None}}
+    )
+    paged = listing(next={"by": "cursor", "cursor": "answer.meta.next"}, query={"after": "${page.cursor}"})
+    assert ids(await walked(connect(tmp_path, paged, vendor))) == [["1"], ["2"]]
+    assert vendor.asked == ["GET /api/tickets", "GET /api/tickets?after=c%2F2"]
+
+
+def linked(to: str) -> httpx.Response:
+    """A page whose header leads to the next."""
+    return httpx.Response(200, json={"items": tickets(1)}, headers={"Link": f'<{to}>; rel="next"'})
+
+
+async def test_pages_by_link(tmp_path: Path) -> None:
+    """The header leads on, relative or not."""
+    vendor = Vendor(linked("/api/tickets?page=2&x=%2F"), {"items": tickets(2)})
+    assert ids(await walked(connect(tmp_path, listing(next={"by": "link"}), vendor))) == [["1"], ["2"]]
+    assert vendor.asked == ["GET /api/tickets", "GET /api/tickets?page=2&x=%2F"]
+
+
+@pytest.mark.parametrize(
+    "to", ["https://evil.example/api/tickets", "http://acme.example/x", "//evil.example/"]
+)
+async def test_a_link_to_a_stranger_is_not_followed(tmp_path: Path, to: str) -> None:
+    """The credentials would go along."""
+    vendor = Vendor(linked(to))
+    with pytest.raises(Rejected, match="another address"):
+        await walked(connect(tmp_path, listing(next={"by": "link"}), vendor))
+    assert len(vendor.seen) == 1
+
+
+SINCE = {"p": "${page.number}", "since": "${page.since}"}
+
+
+async def test_oldest_first_goes_on_from_the_last_change(tmp_path: Path) -> None:
+    """A walk starts where the one before has ended, by the vendor's own filter."""
+    vendor = Vendor({"items": tickets(1, 2)}, {"items": tickets(3)}, {"items": tickets(3)})
+    adapter = connect(tmp_path, listing(next={"by": "number"}, size=2, order="oldest", query=SINCE), vendor)
+    pages = await walked(adapter)
+    await walked(adapter, cursor=pages[-1].cursor)
+    assert vendor.asked[-1] == "GET /api/tickets?p=1&since=2026-11-14T12%3A00%3A03Z"
+
+
+async def test_a_vendor_that_stops_after_so_many_pages_is_asked_anew(tmp_path: Path) -> None:
+    """From the last change seen: Freshdesk gives 300 pages, and then an error."""
+    vendor = Vendor(
+        {"items": tickets(1, 2)}, {"items": tickets(3, 4)}, {"items": tickets(4, 5)}, {"items": []}
+    )
+    paged = listing(next={"by": "number", "most": 2}, size=2, order="oldest", since="s", query=SINCE)
+    assert ids(await walked(connect(tmp_path, paged, vendor))) == [["1", "2"], ["3", "4"], ["4", "5"], []]
+    at = int(datetime(2026, 11, 14, 12, 0, 4, tzinfo=UTC).timestamp())
+    assert vendor.asked[2:] == [f"GET /api/tickets?p=1&since={at}", f"GET /api/tickets?p=2&since={at}"]
+    stuck = connect(tmp_path, paged, Vendor({"items": tickets(4, 4)}))
+    with pytest.raises(Rejected, match="only 2 pages"):
+        await walked(stuck)
+
+
+async def test_newest_first_ends_where_the_last_walk_began(tmp_path: Path) -> None:
+    """What is known already is left out, and every page is told oldest first."""
+    vendor = Vendor(
+        {"items": tickets(4, 3)},
+        {"items": tickets(2, 1)},
+        {"items": []},
+        {"items": tickets(6, 5)},
+        {"items": tickets(4, 3)},
+    )
+    paged = listing(next={"by": "number"}, size=2, order="newest", query={"p": "${page.number}"})
+    adapter = connect(tmp_path, paged, vendor)
+    pages = await walked(adapter)
+    assert ids(pages) == [["3", "4"], ["1", "2"], []]
+    assert ids(await walked(adapter, cursor=pages[-1].cursor)) == [["5", "6"], ["4"]]
+
+
+async def test_a_feed_goes_on_after_its_last_cursor(tmp_path: Path) -> None:
+    """Even where the last page was empty and gave none."""
+    vendor = Vendor({"items": tickets(1), "after": "a1"}, {"items": []}, {"items": []})
+    paged = listing(
+        next={"by": "cursor", "cursor": "answer.after"}, order="feed", query={"after": "${page.cursor}"}
+    )
+    adapter = connect(tmp_path, paged, vendor)
+    pages = await walked(adapter)
+    await walked(adapter, cursor=pages[-1].cursor)
+    assert vendor.asked == ["GET /api/tickets"] + ["GET /api/tickets?after=a1"] * 2
+
+
+def commanding(name: str, *requests: Any, **more: Any) -> Any:
+    """A description that knows one command."""
+    return acme(commands={name: {"requests": list(requests), **more}})
+
+
+async def pushed(folder: Path, description: Any, command: Command, *answers: Any) -> tuple[Any, Vendor]:
+    """What a command comes to, and what was asked."""
+    vendor = Vendor(*(answers or ({"id": 9, "at": T.format(1)},)))
+    return await connect(folder, description, vendor).push(command), vendor
+
+
+def body(request: httpx.Request) -> Any:
+    """What was sent."""
+    return json.loads(request.content)
+
+
+async def test_what_is_not_there_is_left_out_and_null_is_kept(tmp_path: Path) -> None:
+    """An attribute that is to be taken away is null; a name that isn't to change isn't sent."""
+    sent = {"name": "${command.name}", "custom": "${command.attributes}", "flag": True, "n": 1}
+    known = commanding("update_customer", {"patch": "/people/${command.customer_id}", "body": sent})
+    command = UpdateCustomer(key="k", customer_id="a/b?c", attributes={"tier": None})
+    _, vendor = await pushed(tmp_path, known, command)
+    assert vendor.asked == ["PATCH /api/people/a%2Fb%3Fc"]
+    assert body(vendor.seen[0]) == {"custom": {"tier": None}, "flag": True, "n": 1}
+
+
+async def test_half_a_request_is_never_sent(tmp_path: Path) -> None:
+    """What can't be worked out rejects the command, and names the expression."""
+    known = commanding("reply", {"post": "/x", "body": {"all": "${steps.before.tags + ['x']}"}})
+    known["commands"]["reply"]["requests"].insert(0, {"get": "/x", "as": "before"})
+    with pytest.raises(Rejected, match=r"steps\.before\.tags \+"):
+        await pushed(tmp_path, known, Reply(text="x", author=Author.AI, **HERE), {"tags": None})
+    nowhere = commanding("assign", {"put": "/x/${command.assignee_id}"})
+    with pytest.raises(Rejected, match="isn't there"):
+        await pushed(tmp_path, nowhere, Assign(**HERE))
+
+
+async def test_a_person_speaks_under_their_name(tmp_path: Path) -> None:
+    """`text` is what the customer is to read; the answer's id and time come back."""
+    known = commanding(
+        "reply", {"post": "/x", "form": {"words": "${text}"}}, yields={"id": "answer.id", "at": "answer.at"}
+    )
+    reply = Reply(text="你好", author=Author.AGENT, person=Person("1", "王芳"), **HERE)
+    result, vendor = await pushed(tmp_path, known, reply)
+    assert httpx.QueryParams(vendor.seen[0].content.decode())["words"] == "王芳: 你好"
+    assert (result.id, result.at) == ("9", datetime(2026, 11, 14, 12, 0, 1, tzinfo=UTC))
+    with pytest.raises(Unsupported):
+        await pushed(tmp_path, known, Reply(text="x", author=Author.CUSTOMER, **HERE))
+
+
+async def test_one_request_may_need_the_answer_of_another(tmp_path: Path) -> None:
+    """A vendor that overwrites all tags is asked for them first; a step may be skipped."""
+    known = commanding(
+        "change_tags",
+        {"get": "/t/${command.conversation_id}", "as": "ticket"},
+        {
+            "put": "/t/${command.conversation_id}",
+            "when": "size(command.add) > 0",
+            "body": {"tags": "${steps.ticket.tags.filter(t, !(t in command.remove)) + command.add}"},
+        },
+    )
+    _, vendor = await pushed(
+        tmp_path, known, ChangeTags(add=("b",), remove=("a",), **HERE), {"tags": ["a", "c"]}
+    )
+    assert body(vendor.seen[1]) == {"tags": ["c", "b"]}
+    _, vendor = await pushed(tmp_path, known, ChangeTags(remove=("a",), **HERE), {"tags": []})
+    assert len(vendor.seen) == 1
+
+
+async def test_our_words_become_the_vendors(tmp_path: Path) -> None:
+    """The first of several, in its own type; one that there isn't is unsupported."""
+    known = commanding("set_status", {"put": "/t", "body": {"status": "${status}"}})
+    _, vendor = await pushed(tmp_path, known, SetStatus(status=Status.RESOLVED, **HERE))
+    assert body(vendor.seen[0]) == {"status": 4}
+    with pytest.raises(Unsupported, match="snoozed"):
+        await pushed(tmp_path, known, SetStatus(status=Status.SNOOZED, **HERE))
+
+
+async def test_how_a_hand_over_was_taken(tmp_path: Path) -> None:
+    """Queued, and at which place."""
+    known = commanding(
+        "hand_over",
+        {"post": "/take", "body": {"why": "${command.summary}"}},
+        yields={"reception": "answer.n > 0 ? 'queued' : 'accepted'", "position": "answer.n"},
+    )
+    result, _ = await pushed(tmp_path, known, HandOver(summary="s", **HERE), {"n": 4})
+    assert (result.reception, result.position) == (Reception.QUEUED, 4)
+
+
+FILE = Upload(name="收據.png", content_type="image/png", size=4, file=io.BytesIO(b"\x89PNG"))
+WITH_FILE = Reply(
+    text="x", author=Author.AI, attachments=(Attachment(id="1", url="https://f.example"),), **HERE
+)
+
+
+async def test_files_go_as_a_form_or_inside_the_body(tmp_path: Path) -> None:
+    """As the vendor wants them; without files the body is JSON."""
+    form = commanding(
+        "reply", {"post": "/x", "body": {"text": "${text}", "tags": ["a", "b"]}, "files": "files[]"}
+    )
+    vendor = Vendor({"id": 1})
+    adapter = connect(tmp_path, form, vendor)
+    await adapter.push(WITH_FILE, (FILE,))
+    sent = vendor.seen[0]
+    assert sent.headers["content-type"].startswith("multipart/form-data")
+    assert b"\x89PNG" in sent.content
+    assert sent.content.count(b'name="tags"') == 2
+    await adapter.push(Reply(text="x", author=Author.AI, **HERE))
+    assert body(vendor.seen[1]) == {"text": "x", "tags": ["a", "b"]}
+
+    inside = commanding(
+        "reply", {"post": "/x", "body": {"files": "${uploads.map(u, {'n': u.name, 'd': u.base64})}"}}
+    )
+    vendor = Vendor({"id": 1})
+    await connect(tmp_path, inside, vendor).push(WITH_FILE, (FILE,))
+    assert body(vendor.seen[0]) == {"files": [{"n": "收據.png", "d": base64.b64encode(b"\x89PNG").decode()}]}
+
+
+def finding(**find: Any) -> Any:
+    """A description that finds things."""
+    return acme(find=find)
+
+
+async def test_a_customer_is_found_by_exactly_this_address(tmp_path: Path) -> None:
+    """A vendor's search that finds parts of words finds nobody."""
+    found = {"email": {"get": "/people", "query": {"q": "${query.identity.value}"}, "found": "answer[0]"}}
+    description = finding(customer=found)
+    description["records"] = {
+        **description["records"],
+        "customer": {"id": "it.id", "identities": {"email": "it.mail"}},
+    }
+    query = FindCustomer(identity=Identity(IdentityKind.EMAIL, "Ann@example.com"))
+    for mail, expected in (("ann@example.com", "1"), ("joann@example.com", None)):
+        record = await connect(tmp_path, description, Vendor([{"id": 1, "mail": mail}])).find(query)
+        assert (record.id if isinstance(record, CustomerRecord) else None) == expected
+    assert await connect(tmp_path, description, Vendor([])).find(query) is None
+    assert await connect(tmp_path, description, Vendor(httpx.Response(404))).find(query) is None
+    with pytest.raises(Unsupported):
+        await connect(tmp_path, description).find(FindCustomer(identity=Identity(IdentityKind.PHONE, "1")))
+
+
+async def test_our_message_is_found_by_what_it_says(tmp_path: Path) -> None:
+    """The latest since we sent it, by our bot; never an older one, nor the customer's."""
+    description = finding(message={"get": "/t/${query.conversation_id}/m", "items": "answer"})
+    said = [
+        {"id": i, "by": by, "text": "hi", "at": T.format(i)}
+        for i, by in ((1, "ai"), (4, "ai"), (5, "customer"))
+    ]
+    since = datetime(2026, 11, 14, 12, 0, 3, tzinfo=UTC)
+    query = FindMessage(conversation_id="3", token="k", text="hi", private=False, since=since)
+    record = await connect(tmp_path, description, Vendor(said)).find(query)
+    assert record is not None
+    assert record.id == "4"
+    assert await connect(tmp_path, description, Vendor(said[:1])).find(query) is None
+
+
+FAULTS = [
+    {"when": "answer.code == 2059", "is": "fatal", "reason": "answer.message"},
+    {"when": "answer.code == 7", "is": "retryable", "retry_after": "answer.wait"},
+    {"when": "status == 403 && answer.why == 'not yours'", "is": "rejected"},
+    {"when": "answer.code == 8", "is": "outdated"},
+    {"when": "answer.code == 9", "is": "unsupported"},
+    {"when": "status == 500 && answer.code == 1", "is": "retryable"},
+]
+SORTED = [
+    (httpx.Response(200, json={"code": 2059, "message": "bad sign t-1"}), Fatal),
+    (httpx.Response(200, json={"code": 7, "wait": 4}), Retryable),
+    (httpx.Response(403, json={"why": "not yours"}), Rejected),
+    (httpx.Response(403, json={"why": "?"}), Fatal),
+    (httpx.Response(200, json={"code": 8}), Outdated),
+    (httpx.Response(200, json={"code": 9}), Unsupported),
+    (httpx.Response(200, text="<html>"), None),
+    (httpx.Response(200, json={"code": 1000}), None),
+]
+
+
+@pytest.mark.parametrize(("answer", "expected"), SORTED)
+async def test_errors_inside_answers_are_sorted(
+    tmp_path: Path, answer: httpx.Response, expected: type[AdapterError] | None
+) -> None:
+    """The first rule that holds overrules the status; none shows a secret."""
+    adapter = connect(tmp_path, acme(errors=FAULTS), Vendor(answer))
+    if expected is None:
+        await adapter.call("GET", "/x")
+        return
+    with pytest.raises(expected) as caught:
+        await adapter.call("GET", "/x")
+    assert type(caught.value) is expected
+    assert "t-1" not in caught.value.detail
+    if isinstance(caught.value, Retryable) and expected is Retryable:
+        assert caught.value.retry_after == timedelta(seconds=4)
+
+
+async def test_a_failed_write_is_in_doubt(tmp_path: Path) -> None:
+    """Where the status says that something broke on the way, it may have worked."""
+    adapter = connect(tmp_path, acme(errors=FAULTS), Vendor(httpx.Response(500, json={"code": 1})))
+    for method, doubtful in (("POST", True), ("GET", False)):
+        with pytest.raises(Retryable) as caught:
+            await adapter.call(method, "/x")
+        assert caught.value.outcome_unknown is doubtful
+
+
+@pytest.mark.parametrize(
+    ("auth", "name", "expected"),
+    [
+        ({"kind": "basic", "user": "${settings.token}", "password": "X"}, "authorization", "Basic dC0xOlg="),
+        ({"kind": "bearer", "token": "${settings.token}"}, "authorization", "Bearer t-1"),
+        ({"kind": "token", "headers": {"X-Key": "k=${settings.token}"}}, "x-key", "k=t-1"),
+    ],
+)
+async def test_credentials(tmp_path: Path, auth: Any, name: str, expected: str) -> None:
+    """Basic, bearer, or a header of the vendor's own; a name that proves them comes back."""
+    vendor = Vendor({"name": "bot"})
+    adapter = connect(tmp_path, acme(auth=auth, headers={"X-Version": "2"}), vendor)
+    assert await adapter.check() == "bot"
+    assert vendor.seen[0].headers[name] == expected
+    assert vendor.seen[0].headers["x-version"] == "2"
+    with pytest.raises(Fatal, match="whose credentials"):
+        await connect(tmp_path, acme(auth=auth), Vendor({})).check()
+
+
+async def test_every_request_is_signed_with_another_nonce(tmp_path: Path) -> None:
+    """The parameters that come along are covered."""
+    auth = {
+        "kind": "signed",
+        "query": {"who": "${settings.base_url}", "nonce": "${nonce}"},
+        "signature": {
+            "parameter": "sign",
+            "method": "digest",
+            "signed": "{query:who}&{secret}&{timestamp}&{query:nonce}",
+            "timestamp_parameter": "time",
+            "secret_field": "token",
+        },
+    }
+    vendor = Vendor({"name": "bot"})
+    adapter = connect(tmp_path, acme(auth=auth), vendor)
+    for _ in range(2):
+        await adapter.check()
+    nonces = set()
+    for request in vendor.seen:
+        asked = request.url.params
+        covered = f"https://acme.example/api&t-1&{asked['time']}&{asked['nonce']}"
+        assert asked["sign"] == hashlib.sha256(covered.encode()).hexdigest()
+        assert re.fullmatch("[0-9a-f]{32}", asked["nonce"])
+        nonces.add(asked["nonce"])
+    assert len(nonces) == 2
