@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,14 +31,20 @@ class Judge(httpx.AsyncBaseTransport):
     """An httpx transport that lets only what the description allows through to `responder`.
 
     Beyond openapi-core's own strictness it refuses unknown body keys and unknown query parameters.
+    `amend` adds to the description what is known to be missing in it.
     Every request is kept in `seen`, every fault in `faults`: check that the latter is empty where
     something between the adapter and the test may swallow the exception.
     """
 
     def __init__(
-        self, description: Path, responder: httpx.AsyncBaseTransport, *, base_path: str = ""
+        self,
+        description: Path,
+        responder: httpx.AsyncBaseTransport,
+        *,
+        base_path: str = "",
+        amend: Callable[[Schema], None] = lambda _: None,
     ) -> None:
-        self._spec, self._api = _read(description, base_path)
+        self._spec, self._api = _read(description, base_path, amend)
         self._responder = responder
         self.seen: list[httpx.Request] = []
         self.faults: list[str] = []
@@ -137,10 +143,11 @@ class Judge(httpx.AsyncBaseTransport):
 
 
 @lru_cache(maxsize=8)
-def _read(description: Path, base_path: str) -> tuple[Schema, OpenAPI]:
+def _read(description: Path, base_path: str, amend: Callable[[Schema], None]) -> tuple[Schema, OpenAPI]:
     """Read once: a large description takes longer than a hundred requests."""
     text = description.read_text(encoding="utf-8")
     spec = json.loads(text) if description.suffix == ".json" else yaml.safe_load(text)
+    amend(spec)
     spec["servers"] = [{"url": _HOST + base_path}]
     return spec, OpenAPI.from_dict(spec, config=Config(spec_validator_cls=None))
 
@@ -173,8 +180,8 @@ def _undotted(name: str) -> str:
 
 
 def _fields(form: bytes) -> dict[str, None]:
-    """The names of a form's fields; of a list's, without brackets."""
-    return {name.decode().removesuffix("[]"): None for name in _FIELD.findall(form)}
+    """The names of a form's fields."""
+    return {name.decode(): None for name in _FIELD.findall(form)}
 
 
 def _is_open(part: Schema) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from judge import Judge
 from msgspec import UNSET
+from support.chatwoot_description import amend
 from support.fake_chatwoot import SPEAKERS, FakeChatwoot
 
 from adapters import registry
@@ -56,7 +57,8 @@ def chatwoot() -> FakeChatwoot:
 @pytest.fixture
 def judge(reference: Path, chatwoot: FakeChatwoot) -> Iterator[Judge]:
     """Chatwoot's description between us and it."""
-    judge = Judge(reference / "vendor-specs" / "chatwoot" / "swagger-4.13.0.json", chatwoot)
+    description = reference / "vendor-specs" / "chatwoot" / "swagger-4.13.0.json"
+    judge = Judge(description, chatwoot, amend=amend)
     yield judge
     assert judge.faults == []
 

@@ -19,6 +19,7 @@ from adapters.model import (
     CustomerChanged,
     Identity,
     IdentityKind,
+    MessageFailed,
     MessagePosted,
     Person,
     Status,
@@ -40,7 +41,7 @@ def connect(**changed: Any) -> Chatwoot:
         "base_url": "https://chat.example.com/",
         "account_id": 3,
         "token": "user-token",
-        "webhook_secret": ["account-secret", "bot-secret"],
+        "webhook_secret": ["account-secret", "bot-secret", "inbox-secret"],
     }
     given = {name: value for name, value in {**settings, **changed}.items() if value is not None}
     adapter = registry.build("chatwoot", given)
@@ -81,8 +82,8 @@ def posted(payload: dict[str, Any]) -> MessagePosted:
 
 
 def test_every_event_has_a_fixture() -> None:
-    """One fixture per event, named after it; the others show who else may speak."""
-    others = {"echo", "message_by_agent", "unknown_event"}
+    """One fixture per event, named after it; the others show who else may speak, and what becomes of it."""
+    others = {"echo", "message_by_agent", "message_failed", "unknown_event"}
     assert {path.stem for path in FIXTURES.glob("*.json")} == {*EVENTS, *others}
 
 
@@ -230,6 +231,29 @@ def test_a_customer_cannot_forge_our_mark() -> None:
     assert (message.token, message.author) == (None, Author.CUSTOMER)
 
 
+def test_the_customers_words_that_we_relayed_come_back_with_our_key() -> None:
+    """An incoming message bears only the mark of one that we wrote in the customer's name."""
+    relayed = {
+        **load("message_created"),
+        "content_attributes": mapping.mark("cmd-1", Author.CUSTOMER),
+    }
+    message = posted(relayed).message
+    assert (message.token, message.author) == ("cmd-1", Author.CUSTOMER)
+    turned = {**relayed, "message_type": "outgoing", "sender": {"id": 6, "type": "user"}}
+    assert posted(turned).message.token is None
+
+
+def test_a_message_that_the_channel_did_not_take() -> None:
+    """Accepted from us, failed later: the message's copy says so, and why."""
+    message, failed = connect().parse(encoded(load("message_failed")))
+    assert isinstance(message, MessagePosted)
+    assert isinstance(failed, MessageFailed)
+    assert (failed.conversation_id, failed.message_id) == ("2207", "90318")
+    assert failed.token == message.message.token == "0d5e1c52b7a94b0c9a7c0e7f4a1b2c3e"
+    assert failed.reason == "131047: Re-engagement message"
+    assert failed.occurred_at == datetime(2026, 11, 14, 2, 23, 5, 900000, tzinfo=UTC)
+
+
 def test_a_private_note_is_private() -> None:
     """Notes come back as messages."""
     assert posted(_changed(private=True, sender={"id": 6, "type": "user"})()).message.private
@@ -320,12 +344,12 @@ def test_poison_is_malformed(payload: Any) -> None:
         connect().parse(encoded(payload))
 
 
-def test_the_account_and_the_bot_sign_with_their_own_secrets() -> None:
-    """Either secret opens the door; the delivery id is the key and the conversation the lane."""
+def test_account_bot_and_inbox_sign_with_their_own_secrets() -> None:
+    """Each secret opens the door; the delivery id is the key and the conversation the lane."""
     adapter = connect()
     assert adapter.signature is not None
     webhook = received(load("message_created"), x_chatwoot_delivery="d-1")
-    for secret in ("account-secret", "bot-secret"):
+    for secret in ("account-secret", "bot-secret", "inbox-secret"):
         (delivery,) = adapter.verify(sign(adapter.signature, webhook, secret, at=NOW), now=NOW).deliveries
         assert (delivery.key, delivery.lane, delivery.body) == ("d-1", "2207", webhook.body)
     with pytest.raises(BadSignature):
@@ -366,3 +390,8 @@ def test_the_reference_sample(reference: Path) -> None:
         assert change.message.author is Author.CUSTOMER
         assert change.conversation.status is Status.PENDING
         assert change.conversation.channel is Channel.OTHER
+
+
+def test_a_temporary_fault_is_answered_so_that_a_bot_is_told_again() -> None:
+    """After anything but 429 and 500 Chatwoot opens the conversation for people at once."""
+    assert connect().unavailable in {429, 500}

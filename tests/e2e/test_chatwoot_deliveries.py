@@ -103,7 +103,7 @@ async def test_what_chatwoot_did_not_send_is_refused_and_not_kept(bridge: Chatwo
     assert await bridge.post(body, signed(body, SECRETS["account"])) == 202
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in FIXTURES.glob("*.json")))
+@pytest.mark.parametrize("name", sorted(path.stem for path in FIXTURES.glob("[!u]*.json")))
 async def test_every_event_we_know_is_accepted_and_understood(bridge: ChatwootBridge, name: str) -> None:
     """As the very first thing that is heard, too."""
     body = json.dumps(sample(name), ensure_ascii=False).encode()

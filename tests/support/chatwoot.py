@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from support.bridge import Bridge, free_port, serving
+from support.chatwoot_description import amend
 from support.chatwoot_webhooks import SECRETS, Courier, payload
 from support.fake_chatwoot import AGENTS, OUTGOING, FakeChatwoot, Raw, Thread, contact
 
@@ -69,6 +70,7 @@ class ChatwootAccount(FakeChatwoot):
         now = self.clock()
         thread = Thread(number, person, self.first_status, waiting_since=int(now), updated_at=now)
         self.threads[number] = thread
+        self.people[person["id"]] = person
         self.tell("contact_created", thread)
         self.tell("conversation_created", thread)
         return thread
@@ -243,7 +245,7 @@ async def chatwoot_bridge(
 def _judge(description: Path, responder: httpx.AsyncBaseTransport) -> "Judge":
     from judge import Judge  # noqa: PLC0415 - slow to import; only these tests pay for it
 
-    return Judge(description, responder)
+    return Judge(description, responder, amend=amend)
 
 
 def _settings(setup: Setup, port: int) -> Raw:

@@ -15,12 +15,12 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from support.fake_chatwoot import INCOMING, FakeChatwoot, Raw, Thread, iso
+from support.fake_chatwoot import API, INCOMING, FakeChatwoot, Raw, Thread, iso
 
 from adapters.vendors.chatwoot import adapter
 
 FIXTURES = Path(adapter.__file__).with_name("fixtures")
-SECRETS = {"account": "account-secret", "bot": "bot-secret"}
+SECRETS = {"account": "account-secret", "bot": "bot-secret", "inbox": "inbox-secret"}
 _HEARD = {
     "account": frozenset(
         {
@@ -35,6 +35,7 @@ _HEARD = {
     ),
     "bot": frozenset({"message_created", "message_updated", "conversation_opened", "conversation_resolved"}),
 }
+_HEARD["inbox"] = _HEARD["account"] - {"contact_created", "contact_updated"}
 
 
 def sample(event: str) -> Raw:
@@ -99,6 +100,9 @@ def _conversation(chatwoot: FakeChatwoot, thread: Thread) -> Raw:
             "status": thread.status,
             "waiting_since": thread.waiting_since,
             "updated_at": thread.updated_at,
+            "inbox_id": thread.inbox,
+            "channel": "Channel::Api" if thread.inbox == API else body["channel"],
+            "additional_attributes": thread.additional_attributes or body["additional_attributes"],
         }
     )
 
@@ -136,6 +140,7 @@ def _message(chatwoot: FakeChatwoot, thread: Thread, message: Raw) -> Raw:
         "message_type": "incoming" if incoming else "outgoing",
         "private": message["private"],
         "sender": _contact(chatwoot, sender) if incoming else sender,
+        **({"attachments": message["attachments"]} if "attachments" in message else {}),
     }
 
 
@@ -211,8 +216,9 @@ class Courier:
     def send(self, event: str, body: Raw) -> None:
         """Pack an event for every hook that has subscribed to it."""
         encoded = json.dumps(body, ensure_ascii=False).encode()
+        inbox = (body.get("conversation") or body).get("inbox_id")
         for hook in self.hooks:
-            if event in _HEARD[hook]:
+            if event in _HEARD[hook] and (hook != "inbox" or inbox == API):
                 parcel = Parcel(hook, event, encoded)
                 if self.held is None:
                     self._queue.put_nowait(parcel)

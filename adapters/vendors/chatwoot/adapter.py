@@ -1,7 +1,7 @@
 """The adapter of Chatwoot (4.x, self-hosted or cloud)."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, assert_never
+from typing import Any, ClassVar
 
 from adapters.attachments import Upload
 from adapters.contract import Adapter, Delivery, Receipt, Webhook, decode
@@ -10,14 +10,13 @@ from adapters.manifest import Settings
 from adapters.model import (
     Change,
     Command,
-    ConversationChanged,
     ConversationRecord,
-    CustomerChanged,
     FindConversation,
     FindCustomer,
     FindMessage,
+    FindOpened,
     Found,
-    MessagePosted,
+    GetMessage,
     Page,
     PullKind,
     Pushed,
@@ -25,10 +24,8 @@ from adapters.model import (
     Raw,
 )
 from adapters.signatures import Signature
-from adapters.vendors.chatwoot import commands, events, lookups, mapping
-from adapters.vendors.chatwoot.paging import Walk
-
-_MESSAGES_PER_PAGE = 100
+from adapters.vendors.chatwoot import commands, events, lookups, mapping, opening, walking
+from adapters.vendors.chatwoot.saying import Account
 
 
 class Chatwoot(Adapter):
@@ -40,6 +37,9 @@ class Chatwoot(Adapter):
         signed="{timestamp}.{body}",
         timestamp_header="X-Chatwoot-Timestamp",
     )
+    unavailable: ClassVar[int] = 500
+    """A bot is told again after this and 429 only; after any other, the conversation is opened at once
+    (lib/webhooks/trigger.rb, 4.13)."""
 
     @classmethod
     def endpoint(cls, settings: Settings) -> dict[str, Any]:
@@ -66,44 +66,21 @@ class Chatwoot(Adapter):
         return Receipt(deliveries=(Delivery(key=key, lane=lane, body=webhook.body),))
 
     def parse(self, body: bytes) -> Sequence[Change]:
-        """The change an event tells of."""
+        """The changes an event tells of."""
         event = decode(body)
         try:
-            change = events.change(event, self._conversation)
+            return events.changes(event, self._conversation)
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise Malformed(f"the event is not as documented: {error!r}") from error
-        return (change,) if change else ()
 
     async def pull(self, kind: PullKind, cursor: str | None, *, scope: str | None = None) -> Page:
         """One page: of a conversation's messages by id, of the rest by last activity."""
-        match kind:
-            case PullKind.MESSAGES:
-                return await self._pull_messages(scope or "", cursor)
-            case PullKind.CONVERSATIONS:
-                walk = Walk.at(cursor)
-                query = {"status": "all", "assignee_type": "all", "page": walk.page}
-                answer = await self.call("GET", f"{self._path}/conversations", params=query)
-                items, walk, last = walk.step(answer["data"]["payload"])
-                total = (answer["data"].get("meta") or {}).get("all_count")
-                changes: list[Change] = [self._conversation_pulled(raw) for raw in items]
-            case PullKind.CUSTOMERS:
-                walk = Walk.at(cursor)
-                query = {"sort": "-last_activity_at", "page": walk.page}
-                answer = await self.call("GET", f"{self._path}/contacts", params=query)
-                items, walk, last = walk.step(answer["payload"])
-                total = (answer.get("meta") or {}).get("count")
-                changes = [
-                    CustomerChanged(customer=mapping.customer(raw), occurred_at=mapping.seen_at(raw))
-                    for raw in items
-                ]
-            case _:
-                assert_never(kind)
-        return Page(changes=tuple(changes), cursor=walk.cursor(), last=last, total=total)
+        return await walking.pull(self.call, self._path, kind, cursor, scope=scope, read=self._conversation)
 
     async def push(self, command: Command, uploads: Sequence[Upload] = ()) -> Pushed:
         """Carry a command out."""
         if isinstance(command, commands.Known):
-            return await commands.carry_out(self._account, command)
+            return await commands.carry_out(self._account, command, uploads)
         return await super().push(command, uploads)
 
     async def find(self, query: Query) -> Found:
@@ -115,31 +92,17 @@ class Chatwoot(Adapter):
             case FindConversation():
                 raw = await self.look(f"{self._path}/conversations/{query.conversation_id}")
                 return self._conversation(raw) if raw else None
+            case GetMessage(conversation_id=conversation, message_id=message):
+                path = f"{self._path}/conversations/{conversation}/messages"
+                return await lookups.get_message(self, path, message)
+            case FindOpened():
+                inbox = self.settings["inbox_id"]
+                opened = await opening.find_opened(self.call, self._path, inbox, query)
+                return self._conversation(opened) if opened else None
             case FindCustomer():
                 return await lookups.find_customer(self, f"{self._path}/contacts", query.identity)
             case _:
                 return await super().find(query)
-
-    async def _pull_messages(self, conversation_id: str, cursor: str | None) -> Page:
-        path = f"{self._path}/conversations/{conversation_id}/messages"
-        answer = await self.call("GET", path, params={"after": cursor or "0"})
-        messages = [mapping.message(raw) for raw in answer["payload"]]
-        conversation = ConversationRecord(id=conversation_id)
-        return Page(
-            changes=tuple(
-                MessagePosted(message=message, conversation=conversation, occurred_at=message.sent_at)
-                for message in messages
-            ),
-            cursor=messages[-1].id if messages else cursor,
-            last=len(messages) < _MESSAGES_PER_PAGE,
-        )
-
-    def _conversation_pulled(self, raw: Raw) -> ConversationChanged:
-        return ConversationChanged(
-            conversation=self._conversation(raw),
-            customer=mapping.customer_of(raw),
-            occurred_at=mapping.seen_at(raw),
-        )
 
     def _conversation(self, raw: Raw) -> ConversationRecord:
         return mapping.conversation(
@@ -150,12 +113,13 @@ class Chatwoot(Adapter):
         )
 
     @property
-    def _account(self) -> commands.Account:
+    def _account(self) -> Account:
         bot_token = self.settings["bot_token"]
-        return commands.Account(
+        return Account(
             call=self.call,
             path=self._path,
             as_bot={"api_access_token": bot_token} if bot_token else None,
+            inbox_id=self.settings["inbox_id"],
         )
 
     @property

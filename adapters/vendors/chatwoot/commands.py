@@ -1,17 +1,18 @@
 """What each command is in Chatwoot's API."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, assert_never
+from collections.abc import Sequence
+from typing import assert_never
 
-import msgspec
 from msgspec import UNSET
 
+from adapters.attachments import Upload
 from adapters.errors import Rejected, Unsupported
 from adapters.model import (
     Assign,
     Author,
     ChangeTags,
     Note,
+    OpenConversation,
     Pushed,
     Raw,
     Reply,
@@ -22,68 +23,66 @@ from adapters.model import (
     UpdateCustomer,
 )
 from adapters.speech import spoken
-from adapters.times import moment
-from adapters.vendors.chatwoot import mapping
+from adapters.vendors.chatwoot.opening import open_conversation
+from adapters.vendors.chatwoot.saying import Account, Words, say
+
+Spoken = Reply | Note | OpenConversation
+Known = Spoken | Assign | SetStatus | ChangeTags | UpdateCustomer | UpdateConversation
 
 
-class Account(msgspec.Struct, frozen=True):
-    """One account's API: how to call it, where it lies, and whose headers make the bot speak."""
-
-    call: Callable[..., Awaitable[Any]]
-    path: str
-    as_bot: dict[str, str] | None
-
-    def thread(self, command: ThreadCommand, rest: str) -> str:
-        """A path below the command's conversation."""
-        return f"{self.path}/conversations/{command.conversation_id}/{rest}"
-
-
-Known = Reply | Note | Assign | SetStatus | ChangeTags | UpdateCustomer | UpdateConversation
-
-
-async def carry_out(account: Account, command: Known) -> Pushed:
+async def carry_out(account: Account, command: Known, uploads: Sequence[Upload]) -> Pushed:
     """Carry a command out once."""
     match command:
-        case Reply() | Note():
-            return await _post_message(account, command)
+        case Reply() | Note() | OpenConversation():
+            return await _speak(account, command, uploads)
         case Assign():
             return await _assign(account, command)
-        case SetStatus(status=Status.UNKNOWN):
-            raise Unsupported("Chatwoot has no such status")
-        case SetStatus(status=status):
-            path = account.thread(command, "toggle_status")
-            body = {"status": status.value}
-            return Pushed(raw=await account.call("POST", path, json=body, headers=account.as_bot))
+        case SetStatus():
+            return await _set_status(account, command)
         case ChangeTags():
             return await _change_labels(account, command)
         case UpdateCustomer():
-            fields: Raw = {} if command.name is UNSET else {"name": command.name}
-            if command.attributes:
-                fields["custom_attributes"] = command.attributes
-            await account.call("PUT", f"{account.path}/contacts/{command.customer_id}", json=fields)
-            return Pushed(id=command.customer_id)
+            return await _update_contact(account, command)
         case UpdateConversation():
             return await _change_attributes(account, command)
         case _:
             assert_never(command)
 
 
-async def _post_message(account: Account, command: Reply | Note) -> Pushed:
-    author = command.author if isinstance(command, Reply) else Author.AI
-    body = {
-        "content": spoken(command) if isinstance(command, Reply) else command.text,
-        "message_type": "outgoing",
-        "private": isinstance(command, Note),
-        "content_attributes": mapping.mark(command.key, author),
-    }
-    headers = account.as_bot if author is Author.AI else None
-    answer = await account.call("POST", account.thread(command, "messages"), json=body, headers=headers)
-    return Pushed(id=str(answer["id"]), at=moment(answer.get("created_at")), raw=answer)
+async def _speak(account: Account, command: Spoken, uploads: Sequence[Upload]) -> Pushed:
+    match command:
+        case Reply(author=author):
+            words = Words(key=command.key, text=spoken(command), author=author)
+            return await say(account, command.conversation_id, words, uploads)
+        case Note():
+            words = Words(key=command.key, text=command.text, author=Author.AI, private=True)
+            return await say(account, command.conversation_id, words, uploads)
+        case OpenConversation():
+            return await open_conversation(account, command)
+        case _:
+            assert_never(command)
+
+
+async def _set_status(account: Account, command: SetStatus) -> Pushed:
+    """What is pending and opened with the bot's token is handed off, in Chatwoot's own sense."""
+    if command.status is Status.UNKNOWN:
+        raise Unsupported("Chatwoot has no such status")
+    path = _thread(account, command, "toggle_status")
+    body = {"status": command.status.value}
+    return Pushed(raw=await account.call("POST", path, json=body, headers=account.as_bot))
+
+
+async def _update_contact(account: Account, command: UpdateCustomer) -> Pushed:
+    fields: Raw = {} if command.name is UNSET else {"name": command.name}
+    if command.attributes:
+        fields["custom_attributes"] = command.attributes
+    await account.call("PUT", f"{account.path}/contacts/{command.customer_id}", json=fields)
+    return Pushed(id=command.customer_id)
 
 
 async def _assign(account: Account, command: Assign) -> Pushed:
     """Team and person are two requests; 0 takes the conversation from whoever has it."""
-    path = account.thread(command, "assignments")
+    path = _thread(account, command, "assignments")
     nobody = command.assignee_id is None and command.team_id is None
     answer = None
     for field, wanted in (("team_id", command.team_id), ("assignee_id", command.assignee_id)):
@@ -96,6 +95,10 @@ async def _assign(account: Account, command: Assign) -> Pushed:
     return Pushed(raw=answer or {})
 
 
+def _thread(account: Account, command: ThreadCommand, rest: str) -> str:
+    return f"{account.path}/conversations/{command.conversation_id}/{rest}"
+
+
 def _number(field: str, value: str) -> int:
     if not value.isdecimal():
         raise Rejected(f"{field} {value!r} is no number of Chatwoot's")
@@ -104,7 +107,7 @@ def _number(field: str, value: str) -> int:
 
 async def _change_labels(account: Account, command: ChangeTags) -> Pushed:
     """Chatwoot overwrites the whole list, so it is read first, and left alone if nothing changes."""
-    path = account.thread(command, "labels")
+    path = _thread(account, command, "labels")
     current = (await account.call("GET", path))["payload"]
     kept = [label for label in current if label not in command.remove]
     wanted = kept + [label for label in dict.fromkeys(command.add) if label not in kept]
@@ -122,6 +125,6 @@ async def _change_attributes(account: Account, command: UpdateConversation) -> P
     merged = {**current, **command.attributes}
     wanted = {name: value for name, value in merged.items() if value is not None}
     if wanted != current:
-        path = account.thread(command, "custom_attributes")
+        path = _thread(account, command, "custom_attributes")
         await account.call("POST", path, json={"custom_attributes": wanted})
     return Pushed(id=command.conversation_id, raw={"custom_attributes": wanted})

@@ -11,6 +11,7 @@ from adapters.model import (
     ConversationRecord,
     CustomerChanged,
     CustomerRecord,
+    MessageFailed,
     MessagePosted,
     Raw,
 )
@@ -49,24 +50,42 @@ def derived_key(event: Raw, body: bytes) -> str:
     return f"{event['event']}:{event.get('id')}:{hashlib.sha256(body).hexdigest()[:32]}"
 
 
-def change(event: Raw, conversation: Callable[[Raw], ConversationRecord]) -> Change | None:
-    """The change an event tells of; `None` for those that are not for us."""
+def changes(event: Raw, conversation: Callable[[Raw], ConversationRecord]) -> tuple[Change, ...]:
+    """The changes an event tells of; none for those that are not for us."""
     if lane(event) is None:
-        return None
-    name = event["event"]
-    if name in MESSAGE_EVENTS:
-        thread = event["conversation"]
-        message = mapping.message(event)
-        edited = mapping.edited_at(event) if name == "message_updated" else None
-        return MessagePosted(
-            message=message,
-            conversation=conversation(thread),
-            customer=mapping.customer_of(thread) or _sender(event),
-            occurred_at=edited or message.sent_at,
-        )
+        return ()
+    if event["event"] in MESSAGE_EVENTS:
+        return _of_message(event, conversation)
+    return (_of_object(event, conversation),)
+
+
+def _of_message(event: Raw, conversation: Callable[[Raw], ConversationRecord]) -> tuple[Change, ...]:
+    thread = event["conversation"]
+    message = mapping.message(event)
+    edited = mapping.edited_at(event) if event["event"] == "message_updated" else None
+    posted = MessagePosted(
+        message=message,
+        conversation=conversation(thread),
+        customer=mapping.customer_of(thread) or _sender(event),
+        occurred_at=edited or message.sent_at,
+    )
+    reason = mapping.failure(event)
+    if reason is None:
+        return (posted,)
+    failed = MessageFailed(
+        conversation_id=posted.conversation.id,
+        message_id=message.id,
+        token=message.token,
+        reason=reason,
+        occurred_at=posted.occurred_at,
+    )
+    return (posted, failed)
+
+
+def _of_object(event: Raw, conversation: Callable[[Raw], ConversationRecord]) -> Change:
     # A new contact's webhook carries no time at all; the time of reading is the best there is.
     occurred_at = mapping.changed_at(event) or datetime.now(UTC)
-    if name in CONTACT_EVENTS:
+    if event["event"] in CONTACT_EVENTS:
         return CustomerChanged(customer=mapping.customer(event), occurred_at=occurred_at)
     return ConversationChanged(
         conversation=conversation(event), customer=mapping.customer_of(event), occurred_at=occurred_at

@@ -1,6 +1,6 @@
 """Looking things up in Chatwoot: by our mark where it is kept, by content where it is not."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from adapters.model import (
     Identity,
     IdentityKind,
     MessageRecord,
+    Raw,
 )
 from adapters.speech import resembles
 from adapters.vendors.chatwoot import mapping
@@ -48,8 +49,23 @@ async def find_customer(vendor: Adapter, path: str, identity: Identity) -> Custo
     if identity.kind is IdentityKind.VENDOR:
         answer = await vendor.look(f"{path}/{identity.value}")
         return mapping.customer(answer["payload"]) if answer else None
+    found = await search_contact(vendor.call, path, identity)
+    return mapping.customer(found) if found else None
+
+
+async def search_contact(call: Call, path: str, identity: Identity) -> Raw | None:
+    """The same, as Chatwoot shows it."""
     field = _SEARCHED[identity.kind]
-    answer = await vendor.call("GET", f"{path}/search", params={"q": identity.value})
+    answer = await call("GET", f"{path}/search", params={"q": identity.value})
     wanted = identity.value.casefold()
-    found = (raw for raw in answer["payload"] if (raw.get(field) or "").casefold() == wanted)
-    return next((mapping.customer(raw) for raw in found), None)
+    found: Iterator[Raw] = iter(answer["payload"])
+    return next((raw for raw in found if (raw.get(field) or "").casefold() == wanted), None)
+
+
+async def get_message(vendor: Adapter, path: str, message_id: str) -> MessageRecord | None:
+    """The message with this id: the first of those after the one before it."""
+    if not message_id.isdecimal():
+        return None
+    answer = await vendor.look(path, params={"after": int(message_id) - 1})
+    found = (answer or {}).get("payload") or ()
+    return next((mapping.message(raw) for raw in found if str(raw["id"]) == message_id), None)

@@ -4,7 +4,7 @@ import mimetypes
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from msgspec import UNSET, UnsetType
 
@@ -43,6 +43,7 @@ _OWN_CHANNELS = {channel.value: channel for channel in Channel}
 _STATUSES = {status.value: status for status in Status if status is not Status.UNKNOWN}
 # Webhooks spell a message's type, the REST API and nested messages number it.
 _MESSAGE_TYPES = {0: "incoming", 1: "outgoing", 2: "activity", 3: "template"}
+_OWN_AUTHORS = {each.value: each for each in (Author.AI, Author.AGENT, Author.CUSTOMER)}
 _PEOPLE = frozenset({"user", "User"})
 _BOTS = frozenset({"agent_bot", "AgentBot", "captain_assistant", "Captain::Assistant"})
 
@@ -55,7 +56,7 @@ def mark(key: str, author: Author) -> Raw:
 def message(raw: Raw) -> MessageRecord:
     """A message of a webhook or of the REST API."""
     kind = _MESSAGE_TYPES.get(raw["message_type"], raw["message_type"])
-    own = _own(raw) if kind != "incoming" else None
+    own = _own(raw, incoming=kind == "incoming")
     sender = raw.get("sender") or {}
     by_person = kind == "outgoing" and _sender_type(raw) in _PEOPLE
     sent_at = moment(raw["created_at"])
@@ -153,17 +154,40 @@ def changed_at(raw: Raw) -> datetime | None:
 
 def edited_at(raw: Raw) -> datetime | None:
     """When the message of a webhook last changed: only its copy inside the conversation says so."""
+    copy = _copy(raw)
+    return moment(copy.get("updated_at")) if copy else None
+
+
+def opened_by(raw: Raw) -> str | None:
+    """The key of the command that opened a conversation, if it was one of ours."""
+    found = (raw.get("additional_attributes") or {}).get(MARK)
+    return found.get("key") if isinstance(found, dict) else None
+
+
+def failure(raw: Raw) -> str | None:
+    """Why the message of a webhook was not delivered; `None` if it was, as far as is known."""
+    told = raw.get("status") or (_copy(raw) or {}).get("status")
+    if told != "failed":
+        return None
+    return str((raw.get("content_attributes") or {}).get("external_error") or "the channel did not take it")
+
+
+def _copy(raw: Raw) -> Raw | None:
+    """The message of a webhook as it lies inside its conversation."""
     copies = (raw.get("conversation") or {}).get("messages") or ()
-    return next((moment(copy.get("updated_at")) for copy in copies if copy.get("id") == raw["id"]), None)
+    return next((copy for copy in copies if copy.get("id") == raw["id"]), None)
 
 
-def _own(raw: Raw) -> dict[str, str] | None:
+def _own(raw: Raw, *, incoming: bool) -> dict[str, str] | None:
+    """Our mark, if it goes with the way that the message goes."""
     found = (raw.get("content_attributes") or {}).get(MARK)
-    return found if isinstance(found, dict) and isinstance(found.get("key"), str) else None
+    if not isinstance(found, dict) or not isinstance(found.get("key"), str):
+        return None
+    return found if (found.get("author") == Author.CUSTOMER.value) is incoming else None
 
 
 def _own_author(own: Mapping[str, str] | None) -> Author | None:
-    return {"ai": Author.AI, "agent": Author.AGENT}.get(own.get("author", "")) if own else None
+    return _OWN_AUTHORS.get(own.get("author", "")) if own else None
 
 
 def _author(raw: Raw, kind: Any) -> Author:
@@ -226,7 +250,7 @@ def _channel(raw: Raw, meta: Raw, api_channel: str) -> Channel | UnsetType:
 
 def _attachment(raw: Raw) -> Attachment:
     url = raw.get("data_url") or ""
-    path = urlsplit(url).path
+    path = unquote(urlsplit(url).path)
     guessed = mimetypes.guess_type(path)[0]
     return Attachment(
         id=str(raw["id"]),
