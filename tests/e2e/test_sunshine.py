@@ -13,7 +13,7 @@ from support.bridge import Bridge, eventually, free_port, serving
 from vendors.door import Door
 from vendors.sunshine import OURS, WORKSPACE, FakeSunshine, Thread, settings
 
-from adapters.model import Control, ControlChanged, HandOver, TakeControl
+from adapters.model import Control, ControlChanged, HandOver, ReleaseControl, TakeControl
 from config.embedded import EmbeddedPostgres
 from config.settings import Settings
 from gateway.app import create_app
@@ -64,7 +64,7 @@ def house(database_url: str, tmp_path: Path, url: str, vendor_port: int) -> Sett
 
 @pytest.fixture
 async def bridge(
-    knowledge_url: str, tmp_path: Path, description: Path | None
+    knowledge_url: str, tmp_path: Path, description: Path | None, *, worker_inside: bool
 ) -> AsyncIterator[SunshineBridge]:
     """A bridge between an app and the house; no request may break the description."""
     from adapters.testing.judge import Judge  # noqa: PLC0415 - slow to import
@@ -74,7 +74,7 @@ async def bridge(
     vendor = FakeSunshine(hook=f"{url}/hooks/messaging")
     door = Door(Judge(description, vendor, base_path="/sc") if description else vendor)
     given = house(knowledge_url, tmp_path, url, vendor_port)
-    app = create_app(given)
+    app = create_app(given, with_worker=worker_inside)
     async with AsyncExitStack() as stack:
         vendor_url = await stack.enter_async_context(serving(door, vendor_port))
         await stack.enter_async_context(serving(app, port))
@@ -146,27 +146,25 @@ async def test_what_may_have_been_said_is_looked_for_first(bridge: SunshineBridg
     assert await bridge.mirrored() == [("customer", False), ("ai", True)]
 
 
+@pytest.mark.parametrize("worker_inside", [False])
 async def test_control_goes_to_the_agents_and_comes_back(bridge: SunshineBridge) -> None:
-    """By the vendor's own switch, over HTTP; what it tells of that is taken in and read as it is."""
+    """By the vendor's own switch, over HTTP; each move is told in a webhook and read as it is."""
     helpdesk, adapter = bridge.helpdesk, bridge.house.adapters["messaging"]
     thread = helpdesk.customer_says("I want a person")
-    await bridge.settled()
-    helpdesk.gives(thread, "passControl", OURS)
-    await adapter.push(
-        HandOver(key="h1", conversation_id=thread.id, summary="wants a person", url="https://x")
-    )
+    handed = HandOver(key="h1", conversation_id=thread.id, summary="wants a person", url="https://x")
+    await adapter.push(handed)
     assert thread.active is WORKSPACE
     helpdesk.gives(thread, "offerControl", OURS)
     await adapter.push(TakeControl(key="h2", conversation_id=thread.id))
     assert thread.active is OURS
-    await bridge.settled()
+    await adapter.push(ReleaseControl(key="h3", conversation_id=thread.id))
+    await helpdesk.drain()
     bodies = await bridge.rows(
         "SELECT p.body FROM payload p JOIN inbox i ON i.ref = p.inbox_ref ORDER BY i.ref"
     )
     changes = [change for row in bodies for change in adapter.parse(row.body)]
     moves = [each.control for each in changes if isinstance(each, ControlChanged)]
-    assert moves[-3:] == [Control.THEIRS, Control.OFFERED_TO_US, Control.OURS]
-    assert await bridge.rows("SELECT 1 FROM inbox WHERE state <> 'done'") == []
+    assert moves == [Control.THEIRS, Control.OFFERED_TO_US, Control.OURS, Control.RELEASED]
 
 
 async def test_no_event_is_lost_while_the_database_is_away(
