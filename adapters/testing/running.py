@@ -18,7 +18,7 @@ class Ending(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     EXEMPT = "exempt"
-    NOT_APPLICABLE = "not_applicable"
+    NOT_APPLICABLE = "not applicable"
 
 
 class Result(msgspec.Struct, frozen=True):

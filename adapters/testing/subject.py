@@ -112,8 +112,8 @@ class Subject:
 
     @cached_property
     def changes(self) -> dict[str, tuple[Change, ...]]:
-        """What each webhook means."""
-        return {name: self.parse(body) for name, body in self.webhooks.items()}
+        """What each webhook means; nothing if it can't be read: the check `understood` tells of that."""
+        return {name: self._understood(body) for name, body in self.webhooks.items()}
 
     @cached_property
     def ids(self) -> Ids:
@@ -182,6 +182,12 @@ class Subject:
         adapter = self.make()
         deliveries = adapter.receive(self.webhook(body), decode(body)).deliveries
         return tuple(change for delivery in deliveries for change in adapter.parse(delivery.body))
+
+    def _understood(self, body: bytes) -> tuple[Change, ...]:
+        try:
+            return self.parse(body)
+        except Exception:  # noqa: BLE001 - whatever an adapter raises
+            return ()
 
     def _scripted(self) -> ScriptedVendor:
         where = self.folder / "answers"

@@ -1,6 +1,7 @@
 """The commands under `deskbridge adapters`: what is installed, what it can do, and making one."""
 
 import asyncio
+from collections import Counter
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from adapters import registry
 from adapters.contract import Adapter
+from adapters.testing.checking import TIERS
 from adapters.testing.running import Ending, Report
 from config.settings import ConfigError, load_settings
 from gateway.authoring import matrix as tables
@@ -64,7 +66,7 @@ def examine(
     """Run the conformance kit on an adapter's fixtures; 1 unless it earns the tier that it claims."""
     report = tables.examine(name)
     _show(report, verbose=verbose)
-    out.print(f"{name} claims {report.claimed}, earns {tables.tier_of(report)}", highlight=False)
+    _tell(f"{name} claims {report.claimed}, earns {tables.tier_of(report)}")
     if not report.holds:
         raise typer.Exit(1)
 
@@ -73,12 +75,18 @@ def _show(report: Report, *, verbose: bool) -> None:
     for each in report.results:
         place = f"{each.check}\\[{each.file}]" if each.file else each.check
         if each.ending is Ending.FAILED:
-            out.print(
-                f"[red]failed[/] {each.tier} {place}: {escape(each.detail)}", highlight=False, soft_wrap=True
-            )
+            is_claimed = TIERS.index(each.tier) <= TIERS.index(report.claimed)
+            word = "[red]failed[/]" if is_claimed else "[yellow]open[/]"
+            _tell(f"{word} {each.tier} {place}: {escape(each.detail)}")
         elif verbose:
-            told = f": {escape(each.detail)}" if each.detail else ""
-            out.print(f"{each.ending} {each.tier} {place}{told}", highlight=False, soft_wrap=True)
+            _tell(f"{each.ending} {each.tier} {place}{f': {escape(each.detail)}' if each.detail else ''}")
+    for tier in TIERS:
+        counted = Counter(each.ending for each in report.results if each.tier is tier)
+        _tell(f"{tier}: {', '.join(f'{counted[ending]} {ending}' for ending in Ending if counted[ending])}")
+
+
+def _tell(line: str) -> None:
+    out.print(line, highlight=False, soft_wrap=True)
 
 
 @app.command("new")
@@ -118,7 +126,7 @@ def check(connection: Connection, config: ConfigOption = None) -> None:
 async def _check(name: str, config: Path | None) -> None:
     async with aclosing(_open(name, config)) as adapter:
         for what, came in await ask(adapter):
-            out.print(f"{what}: {escape(came)}", highlight=False, soft_wrap=True)
+            _tell(f"{what}: {escape(came)}")
 
 
 @app.command("record")
@@ -146,10 +154,10 @@ async def _record(name: str, config: Path | None, into: Path, listen: int | None
         redactor = Redactor(adapter.settings.every_secret)
         try:
             for what, came in await ask(adapter):
-                out.print(f"{what}: {escape(came)}", highlight=False, soft_wrap=True)
+                _tell(f"{what}: {escape(came)}")
         finally:
             for path in recorder.write(into / "answers", redactor):
-                out.print(f"wrote {path}", highlight=False, soft_wrap=True)
+                _tell(f"wrote {path}")
         if listen is not None:
             await _listen(Listener(adapter, into, redactor), listen, most)
 
@@ -160,11 +168,11 @@ async def _listen(listener: Listener, port: int, most: int) -> None:
     bound = server.bind("127.0.0.1", port)
     async with server.serving(listener, bound):
         address = f"http://127.0.0.1:{bound.getsockname()[1]}/"
-        out.print(f"send webhooks to {address} (Ctrl-C ends)", highlight=False, soft_wrap=True)
+        _tell(f"send webhooks to {address} (Ctrl-C ends)")
         told = 0
         while told < most:
             for line in listener.told[told:]:
-                out.print(escape(line), highlight=False, soft_wrap=True)
+                _tell(escape(line))
                 told += 1
             await asyncio.sleep(0.1)
 

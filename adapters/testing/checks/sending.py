@@ -136,7 +136,11 @@ async def own_words(subject: Subject) -> None:
         for change in changes
         if isinstance(change, MessagePosted)
     ]
-    require(echoes, f"put the webhook that tells of our own reply into {subject.folder}/echo….json")
+    require(
+        echoes,
+        f"put the webhook that tells of our own reply into {subject.folder}/echo….json: its text is"
+        f" {TEXT!r}, its key {KEY}, its id the one that answers/ gives",
+    )
     for echo in echoes:
         require(echo.author in {Author.AI, Author.AGENT}, f"our own reply is read as by {echo.author}")
     ours = [each for each in echoes if each.token == KEY or each.id == pushed.id]
