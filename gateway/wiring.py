@@ -6,6 +6,7 @@ from msgspec import UNSET, Struct
 
 from adapters.model import (
     AnswerPrepared,
+    Author,
     Change,
     ControlChanged,
     ConversationChanged,
@@ -64,6 +65,8 @@ Timer = Tick | BotSilence | OfferExpired | DoubtSettled
 """What the clock puts into a lane."""
 Event = Change | Timer
 _FromInside = AnswerPrepared | DeskActed | Timer
+# A customer's reply, an automation or a bot may open a conversation, too: that takes it from nobody.
+_PERHAPS_AN_AGENT = frozenset({Author.AGENT, Author.UNKNOWN})
 _CustomerTold = MessagePosted | ConversationChanged | CustomerChanged | CustomersMerged
 
 
@@ -74,7 +77,9 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
             _take_message(stage, home, change, occasion)
         case ConversationChanged():
             scene = _scene(stage, home, change, occasion)
-            meanings = mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at)
+            meanings = mirror.apply_conversation(
+                scene.thread, change.conversation, at=change.occurred_at, by=change.by
+            )
             _react(stage, scene, meanings, occasion)
         case CustomerChanged() | CustomersMerged():
             _take_customer(stage, home, change, occasion)
@@ -274,7 +279,7 @@ def _react_to_status(
     match meaning:
         case mirror.StatusMoved(_, Status.RESOLVED):
             acts.close(stage, scene, occasion)
-        case mirror.StatusMoved(Status.PENDING, Status.OPEN):
+        case mirror.StatusMoved(Status.PENDING, Status.OPEN, by) if by in _PERHAPS_AN_AGENT:
             acts.move_lease(stage, scene, lease.PersonOpened(), "opened_by_agent", occasion)
         case mirror.WasResolved(unheard):
             _let_go(stage, scene, unheard, occasion)

@@ -56,10 +56,11 @@ class Echoed(Struct, frozen=True):
 
 
 class StatusMoved(Struct, frozen=True):
-    """Somebody else moved the conversation's status."""
+    """Somebody else moved the conversation's status; `by` is who, when the vendor says."""
 
     old: Status
     new: Status
+    by: Author
 
 
 class WasResolved(Struct, frozen=True):
@@ -152,13 +153,15 @@ def _store(thread: Thread, record: MessageRecord, own: Own | None, seen: Seen, r
     return message
 
 
-def apply_conversation(thread: Thread, record: ConversationRecord, *, at: datetime) -> tuple[Meaning, ...]:
+def apply_conversation(
+    thread: Thread, record: ConversationRecord, *, at: datetime, by: Author = Author.UNKNOWN
+) -> tuple[Meaning, ...]:
     """Bring the mirror up to what the vendor says, unless we know something newer."""
     conversation = thread.conversation
     stamp = record.updated_at if record.updated_at is not UNSET else None
     if stamp and conversation.vendor_updated_at and stamp < conversation.vendor_updated_at:
         return _belated(thread, record, stamp)
-    meanings = (*_status(thread, record, at), *_assignee(thread, record))
+    meanings = (*_status(thread, record, at, by), *_assignee(thread, record))
     for name in ("channel", "subject", "url", "attributes"):
         value = getattr(record, name)
         if value is not UNSET and value != getattr(conversation, name):
@@ -187,7 +190,7 @@ def _belated(thread: Thread, record: ConversationRecord, at: datetime) -> tuple[
     return (WasResolved(since),)
 
 
-def _status(thread: Thread, record: ConversationRecord, at: datetime) -> tuple[Meaning, ...]:
+def _status(thread: Thread, record: ConversationRecord, at: datetime, by: Author) -> tuple[Meaning, ...]:
     conversation = thread.conversation
     if record.status is UNSET:
         return ()
@@ -206,7 +209,7 @@ def _status(thread: Thread, record: ConversationRecord, at: datetime) -> tuple[M
     conversation.dirty = True
     if thread.is_new or echo:
         return ()
-    return (StatusMoved(old, record.status),)
+    return (StatusMoved(old, record.status, by),)
 
 
 def _assignee(thread: Thread, record: ConversationRecord) -> tuple[Meaning, ...]:

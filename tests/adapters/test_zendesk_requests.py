@@ -153,15 +153,17 @@ async def test_files_go_and_come(adapter: Adapter, zendesk: FakeZendesk, ticket:
     ("status", "word", "read"),
     [
         (Status.OPEN, "open", Status.OPEN),
-        (Status.PENDING, "pending", Status.SNOOZED),
+        (Status.PENDING, "pending", Status.PENDING),
         (Status.SNOOZED, "pending", Status.SNOOZED),
         (Status.RESOLVED, "solved", Status.RESOLVED),
     ],
 )
 async def test_statuses(adapter: Adapter, ticket: Raw, status: Status, word: str, read: Status) -> None:
-    """What has left `new` can't go back: a bot that has it again waits for the customer."""
+    """What has left `new` can't go back: a bot that has it again waits for the customer, and nobody else."""
+    ticket["assignee_id"] = AGENT
     pushed = await adapter.push(SetStatus(status=status, **at(ticket)))
     assert ticket["status"] == word
+    assert ticket["assignee_id"] == (None if status is Status.PENDING else AGENT)
     assert pushed.conversation is not None
     assert pushed.conversation.status is read
     with pytest.raises(Unsupported):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 from vendors.zendesk import SETTINGS
 from vendors.zendesk_webhooks import signed
 
@@ -148,7 +149,7 @@ def test_a_comment_of_which_nothing_says_that_it_is_public_is_private() -> None:
     [
         ("NEW", Status.PENDING),
         ("OPEN", Status.OPEN),
-        ("PENDING", Status.SNOOZED),
+        ("PENDING", Status.PENDING),
         ("HOLD", Status.SNOOZED),
         ("SOLVED", Status.RESOLVED),
         ("CLOSED", Status.RESOLVED),
@@ -158,8 +159,25 @@ def test_a_comment_of_which_nothing_says_that_it_is_public_is_private() -> None:
     ],
 )
 def test_statuses(word: str, status: Status) -> None:
-    """Only `new` is a bot's; what waits for the customer isn't, or their reply would look like a takeover."""
-    assert changed(load("ticket_status_changed", status=word)).conversation.status is status
+    """In capitals or not; what nobody has come to yet, or waits without a person, is a bot's."""
+    assert changed(load("ticket_status_changed", status=word, assignee_id=None)).conversation.status is status
+
+
+def test_what_waits_for_the_customer_with_a_person_is_no_bots() -> None:
+    """An agent has asked something."""
+    told = changed(load("ticket_status_changed", status="PENDING", assignee_id="8006"))
+    assert told.conversation.status is Status.SNOOZED
+    told = changed(load("ticket_status_changed", status="PENDING", assignee_id="9001"))
+    assert told.conversation.status is Status.PENDING
+
+
+def test_a_customers_comment_does_not_tell_that_the_ticket_is_open() -> None:
+    """Zendesk opens it by itself then: another event tells that, and whose doing it was."""
+    detail = {"status": "OPEN", "assignee_id": "8006"}
+    assert posted(load("ticket_comment_added", **detail)).conversation.status is UNSET
+    assert posted(load("echo", **detail)).conversation.status is UNSET
+    assert posted(load("comment_by_agent", **detail)).conversation.status is Status.OPEN
+    assert posted(load("ticket_comment_added", status="SOLVED")).conversation.status is Status.RESOLVED
 
 
 @pytest.mark.parametrize(

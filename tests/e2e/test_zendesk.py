@@ -96,11 +96,25 @@ async def test_three_failures_a_person_and_the_ai_again(
         await bridge.settled()
     assert bridge.helpdesk.said(ticket)[-1]["body"] == "Mei Lin: Hello, this is Mei."
     assert ticket["status"] == "pending"
+    assert await bridge.status(ticket) == "pending"
     bridge.helpdesk.customer_says(QUESTION, ticket)
     await bridge.settled()
     assert ticket["status"] == "open"
+    assert await bridge.status(ticket) == "open"
     assert "Source:" in bridge.helpdesk.said(ticket)[-1]["body"]
     assert (await bridge.lease(ticket))[0] == "ai"
+
+
+async def test_an_automation_that_opens_the_ticket_takes_nothing(bridge: ZendeskBridge) -> None:
+    """A trigger does so in many accounts when the customer has written."""
+    ticket = bridge.helpdesk.customer_says(QUESTION)
+    await bridge.settled()
+    bridge.helpdesk.change(ticket, {"status": "open"}, actor=-1)
+    await bridge.settled()
+    bridge.helpdesk.customer_says("What is your return policy?", ticket)
+    await bridge.settled()
+    assert len(bridge.helpdesk.said(ticket)) == 2
+    assert await bridge.lease(ticket) == ("ai", 1)
 
 
 async def test_what_is_solved_is_the_ais_again(bridge: ZendeskBridge) -> None:

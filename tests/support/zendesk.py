@@ -30,6 +30,11 @@ class ZendeskBridge(Bridge):
         )
         return row.lease_holder, row.lease_epoch
 
+    async def status(self, ticket: Raw) -> str:
+        """The status that we hold of a ticket."""
+        (row,) = await self.rows("SELECT status FROM conversation WHERE id = :id", id=str(ticket["id"]))
+        return str(row.status)
+
     async def stored(self, ticket: Raw) -> list[tuple[str, str]]:
         """What we hold of a ticket: by whom, and what."""
         rows = await self.rows(

@@ -116,8 +116,7 @@ async def _upload(desk: Desk, upload: Upload) -> str:
 
 
 async def _set_status(desk: Desk, command: SetStatus) -> Pushed:
-    fields = {"status": _status(command.status)}
-    return _changed(desk, await _update(desk, command.conversation_id, fields))
+    return _changed(desk, await _update(desk, command.conversation_id, _status(command.status)))
 
 
 async def _assign(desk: Desk, command: Assign) -> Pushed:
@@ -160,7 +159,7 @@ async def _update_conversation(desk: Desk, command: UpdateConversation) -> Pushe
         held = {_field(desk, name): value for name, value in command.attributes.items()}
         fields["custom_fields"] = [{"id": int(number), "value": value} for number, value in held.items()]
     if command.status is not UNSET:
-        fields["status"] = _status(command.status)
+        fields |= _status(command.status)
     if command.tags is not UNSET:
         fields["tags"] = [_tag(each) for each in command.tags]
     if command.updated_at is not UNSET:
@@ -226,10 +225,13 @@ def _commented(desk: Desk, answer: Any) -> Pushed:
     )
 
 
-def _status(status: Status) -> str:
+def _status(status: Status) -> Raw:
     if status not in _STATUSES:
         raise Unsupported(f"Zendesk has no status {status}")
-    return _STATUSES[status]
+    fields: Raw = {"status": _STATUSES[status]}
+    if status is Status.PENDING:
+        fields["assignee_id"] = None  # what a bot has, no person has
+    return fields
 
 
 def _tag(text: str) -> str:

@@ -3,11 +3,15 @@
 import re
 from datetime import datetime
 
+from msgspec import UNSET
+from msgspec.structs import replace
+
 from adapters.errors import Malformed
 from adapters.model import (
     Author,
     Change,
     ConversationChanged,
+    ConversationRecord,
     CustomerRecord,
     CustomersMerged,
     FindConversation,
@@ -18,6 +22,7 @@ from adapters.model import (
     MessagePosted,
     MessageRecord,
     Raw,
+    Status,
     ThinEvent,
 )
 from adapters.times import moment
@@ -162,14 +167,21 @@ def _of_comment(what: str, event: Raw, account: Account, at: datetime) -> Change
         query = GetMessage(conversation_id=_number(event), message_id=str(comment["id"]))
         return ThinEvent(query=query, occurred_at=at)
     writer = comment.get("author") or {}
+    message = _message(comment, writer, account, moment(detail.get("updated_at")) or at)
     author_id = ident(writer.get("id"))
     is_requester = author_id is not None and author_id == ident(detail.get("requester_id"))
     return MessagePosted(
-        message=_message(comment, writer, account, moment(detail.get("updated_at")) or at),
-        conversation=mapping.conversation(detail, account),
+        message=message,
+        conversation=_told_with(message, mapping.conversation(detail, account)),
         customer=_requester(detail, writer.get("name") if is_requester else None),
         occurred_at=at,
     )
+
+
+def _told_with(message: MessageRecord, ticket: ConversationRecord) -> ConversationRecord:
+    """A customer's reply opens what was pending: that is told by another event, with who did it."""
+    is_by_staff = message.author is Author.AGENT
+    return ticket if is_by_staff or ticket.status is not Status.OPEN else replace(ticket, status=UNSET)
 
 
 def _message(comment: Raw, writer: Raw, account: Account, sent_at: datetime) -> MessageRecord:

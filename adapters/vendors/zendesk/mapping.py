@@ -26,11 +26,10 @@ from adapters.times import EPOCH, moment
 MARK = "deskbridge"
 """Under which our key stands in the custom metadata of an update's audit."""
 
-# `new`: nobody has come to it yet. `pending` and `hold`: it waits, for the customer or for somebody else.
+# `new`: nobody has come to it yet. `hold`: it waits for somebody else. For `pending` see `status`.
 _STATUSES = {
     "new": Status.PENDING,
     "open": Status.OPEN,
-    "pending": Status.SNOOZED,
     "hold": Status.SNOOZED,
     "solved": Status.RESOLVED,
     "closed": Status.RESOLVED,
@@ -104,6 +103,7 @@ def _named(text: str, connection: str) -> dict[str, str]:
 def conversation(raw: Raw, account: Account) -> ConversationRecord:
     """A ticket, of the API or the `detail` of a webhook; an assignee bears no name in either."""
     requester = ident(raw.get("requester_id"))
+    assignee = _assignee(raw, account)
     number = ident(raw["id"])
     if number is None:
         raise ValueError("a ticket without a number")
@@ -111,9 +111,9 @@ def conversation(raw: Raw, account: Account) -> ConversationRecord:
         id=number,
         customer_id=requester or UNSET,
         channel=_channel(raw.get("via"), account),
-        status=status(raw.get("status")),
+        status=_status(raw.get("status"), assignee),
         tags=_tags(raw["tags"]) if "tags" in raw else UNSET,
-        assignee=_assignee(raw, account),
+        assignee=assignee,
         subject=raw.get("subject") or UNSET,
         url=f"{account.base_url}/agent/tickets/{number}",
         attributes=_attributes(raw["custom_fields"], account) if "custom_fields" in raw else UNSET,
@@ -221,9 +221,12 @@ def person(number: str | None, name: str | None) -> Person | None:
     return Person(number, name or "") if number else None
 
 
-def status(value: str | None) -> Status | UnsetType:
-    """A status, in capitals or not."""
-    return _STATUSES.get(value.lower(), Status.UNKNOWN) if value else UNSET
+def _status(value: str | None, assignee: Person | UnsetType | None) -> Status | UnsetType:
+    """A status, in capitals or not. A person waits for the customer if one has the ticket, else a bot."""
+    word = (value or "").lower()
+    if word == "pending":
+        return Status.SNOOZED if assignee else Status.PENDING
+    return _STATUSES.get(word, Status.UNKNOWN) if word else UNSET
 
 
 def _channel(via: Raw | None, account: Account) -> Channel | UnsetType:
