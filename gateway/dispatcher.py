@@ -18,6 +18,7 @@ from adapters import model
 from adapters.contract import Adapter
 from adapters.errors import AdapterError, Fatal, Held, Rejected, Retryable
 from config.clock import Clock
+from config.database import at_once, begun
 from config.settings import Settings
 from gateway import fetching, outcomes
 from gateway.answering import AnswerFunction, prepare
@@ -84,7 +85,7 @@ class Dispatcher:
     ) -> None:
         self._engine = engine
         # Each statement of a step stands for itself, so it needs no BEGIN and COMMIT around it.
-        self._at_once = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._at_once = at_once(engine)
         self._settings = settings
         self._adapters = adapters
         self._answer = answer
@@ -100,7 +101,7 @@ class Dispatcher:
         self._holding = Holding(
             limits=limits, share=delivery.per_connection, pause=delivery.longest_retry, metrics=metrics
         )
-        self._settlements = GroupCommit(self._settle, most=128, writers=1)
+        self._settlements = GroupCommit(self._at_once.connect, self._settle, most=128, writers=1)
         self._running: dict[asyncio.Task[None], str] = {}
         self._freed = asyncio.Event()
         self._tidy_at = clock()
@@ -315,10 +316,10 @@ class Dispatcher:
             trial.claimed_at = now
         return renewed
 
-    async def _settle(self, batch: list[Done]) -> Sequence[None]:
+    async def _settle(self, connection: AsyncConnection, batch: list[Done]) -> Sequence[None]:
         """Write outcomes, own messages and answers in one transaction."""
         finished = [done.finished for done in batch]
-        async with self._engine.begin() as connection:
+        async with begun(connection):
             await outbox.settle(connection, finished)
             await self._store_messages(connection, finished)
             told = [done.told for done in batch if done.told is not None]

@@ -18,6 +18,7 @@ from adapters.contract import Adapter
 from adapters.errors import BadSignature, Malformed, Unsupported
 from adapters.webhook import Delivery, HookReply, Webhook
 from config.clock import Clock
+from config.database import at_once
 from gateway.metrics import Metrics
 from sync.group_commit import GroupCommit
 from sync.store import inbox
@@ -54,12 +55,11 @@ class Hooks:
         public_url: str = "",
     ) -> None:
         # One statement does it all, so it needs no BEGIN and COMMIT around it.
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._adapters = adapters
         self._body_limit = body_limit
         self._clock = clock
         self._metrics = metrics
-        self._commits = GroupCommit(self._write, writers=WRITERS, limit=WRITE_LIMIT)
+        self._commits = GroupCommit(at_once(engine).connect, inbox.accept, writers=WRITERS, limit=WRITE_LIMIT)
         self._complained = False
         self._public = public_url.rstrip("/")
 
@@ -190,10 +190,6 @@ class Hooks:
             await self._unavailable(name, failure, send)
             return
         await _problem(send, 400, error.detail)
-
-    async def _write(self, events: list[RawEvent]) -> list[bool]:
-        async with self._engine.connect() as connection:
-            return await inbox.accept(connection, events)
 
 
 def _require_storable(deliveries: tuple[Delivery, ...]) -> None:

@@ -16,7 +16,7 @@ from adapters import model
 from adapters.contract import Adapter
 from adapters.model import AnswerPrepared, DeskActed, MessagePosted
 from config.clock import Clock
-from config.database import refuses_data
+from config.database import at_once, refuses_data, transaction
 from config.settings import Settings
 from gateway import acts, casework, package, touching
 from gateway.fieldwork import rules_of, updates
@@ -74,7 +74,7 @@ class LaneWorker:
         clock: Clock,
         new_key: Callable[[], str],
     ) -> None:
-        self._engine = engine
+        self._engine = at_once(engine)
         self._settings = settings
         self._adapters = adapters
         self._policies = policies
@@ -107,7 +107,7 @@ class LaneWorker:
         return await self._one_by_one()
 
     async def _batch(self) -> Worked:
-        async with self._engine.begin() as connection:
+        async with transaction(self._engine) as connection:
             events = await self._next(connection)
             return await self.apply(connection, events) if events else Worked()
 
@@ -141,7 +141,7 @@ class LaneWorker:
         """Work the batch's lanes event by event, so that the one that fails is known and set aside."""
         total = Worked()
         for lane in self._tried:
-            async with self._engine.begin() as connection:
+            async with transaction(self._engine) as connection:
                 if not await inbox.try_lane(connection, lane):
                     continue
                 events = await inbox.read_events(connection, [lane], per_lane=1)
@@ -316,7 +316,7 @@ def _resolved(stage: Stage, pairs: Sequence[tuple[str, Change]]) -> list[Thread]
     addresses = dict.fromkeys(
         (home, change.conversation.id)
         for home, change in pairs
-        if isinstance(change, model.ConversationChanged)
+        if isinstance(change, MessagePosted | model.ConversationChanged)
         and change.conversation.status == model.Status.RESOLVED
     )
     return [stage.scenes[address].thread for address in addresses if address in stage.scenes]

@@ -3,29 +3,34 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import Generic, TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-class GroupCommit(Generic[T, R]):
+class GroupCommit(Generic[S, T, R]):
     """Collects items while earlier ones are being written, then writes them together.
 
-    `write` commits a batch and returns a result for each item. An item is done only when its batch
-    is. A write that fails, or takes longer than `limit`, fails all who wait: none of them may hope
-    for better from the same database a moment later, and each has a sender that will try again.
+    `write` commits a batch in a session and returns a result for each item; a session lasts while there is
+    anything to write. An item is done only when its batch is. A write that fails, or takes longer than
+    `limit`, fails all who wait: none of them may hope for better from the same database a moment later, and
+    each has a sender that will try again.
     """
 
     def __init__(
         self,
-        write: Callable[[list[T]], Awaitable[Sequence[R]]],
+        session: Callable[[], AbstractAsyncContextManager[S]],
+        write: Callable[[S, list[T]], Awaitable[Sequence[R]]],
         *,
         most: int = 256,
         writers: int = 1,
         limit: timedelta | None = None,
     ) -> None:
+        self._session = session
         self._write = write
         self._most = most
         self._free = writers
@@ -49,32 +54,35 @@ class GroupCommit(Generic[T, R]):
         await asyncio.gather(*self._tasks)
 
     async def _drain(self) -> None:
+        batch: list[tuple[T, asyncio.Future[R]]] = []
         try:
             while self._waiting:
-                count = min(self._most, len(self._waiting))
-                await self._commit([self._waiting.popleft() for _ in range(count)])
+                try:
+                    async with asyncio.timeout(self._limit) as patience, self._session() as session:
+                        while self._waiting:
+                            count = min(self._most, len(self._waiting))
+                            batch = [self._waiting.popleft() for _ in range(count)]
+                            if self._limit is not None:
+                                patience.reschedule(asyncio.get_running_loop().time() + self._limit)
+                            _succeed(batch, await self._write(session, [item for item, _ in batch]))
+                            batch = []
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is told to those who wait
+                    self._fail(batch, error)
+        except BaseException:
+            self._fail(batch, ConnectionAbortedError("shutting down"))
+            raise
         finally:
             self._free += 1
 
-    async def _commit(self, batch: list[tuple[T, asyncio.Future[R]]]) -> None:
-        try:
-            async with asyncio.timeout(self._limit):
-                results = await self._write([item for item, _ in batch])
-        except BaseException as error:
-            batch += self._waiting
-            self._waiting.clear()
-            _fail(batch, error)
-            if not isinstance(error, Exception):
-                raise
-        else:
-            for (_, future), result in zip(batch, results, strict=True):
-                if not future.done():
-                    future.set_result(result)
+    def _fail(self, batch: list[tuple[T, asyncio.Future[R]]], error: Exception) -> None:
+        failed = [*batch, *self._waiting]
+        self._waiting.clear()
+        for _, future in failed:
+            if not future.done():
+                future.set_exception(error)
 
 
-def _fail(batch: list[tuple[T, asyncio.Future[R]]], error: BaseException) -> None:
-    for _, future in batch:
+def _succeed(batch: list[tuple[T, asyncio.Future[R]]], results: Sequence[R]) -> None:
+    for (_, future), result in zip(batch, results, strict=True):
         if not future.done():
-            future.set_exception(
-                error if isinstance(error, Exception) else ConnectionAbortedError("shutting down")
-            )
+            future.set_result(result)

@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import col
 
-from config.database import written_between
+from config.database import Direct, written_between
 from rules.engine import Fired
 from rules.tables import DecisionRow, Turn
 from rules.turns import History, TurnState
 
 TURNS_REMEMBERED = 12
-_PASTS = text("""
+_PASTS = Direct(
+    text("""
 SELECT c.ref,
   (SELECT jsonb_agg(t ORDER BY t.number) FROM (
       SELECT * FROM turn WHERE conversation_ref = c.ref ORDER BY number DESC LIMIT :most) t) AS turns,
@@ -26,6 +27,7 @@ SELECT c.ref,
       FROM decision d WHERE d.conversation_ref = c.ref) AS fired
 FROM unnest(:refs) AS c(ref)
 """).bindparams(bindparam("refs", type_=ARRAY(BIGINT)))
+)
 
 
 async def load_pasts(
@@ -35,7 +37,7 @@ async def load_pasts(
     histories = {ref: History(conversation_ref=ref) for ref in refs}
     fired: dict[int, list[Fired]] = {}
     if histories:
-        for row in await connection.execute(_PASTS, {"refs": list(histories), "most": TURNS_REMEMBERED}):
+        for row in await _PASTS.rows(connection, {"refs": list(histories), "most": TURNS_REMEMBERED}):
             histories[row.ref].turns = msgspec.convert(row.turns or [], list[TurnState])
             fired[row.ref] = [Fired(*values) for values in row.fired or []]
     return histories, fired
@@ -50,7 +52,8 @@ def _upsert_turns() -> Any:
     )
 
 
-_TURNS = _upsert_turns()
+_DECISIONS = Direct(insert(DecisionRow))
+_TURNS = Direct(_upsert_turns())
 
 
 async def save_turns(connection: AsyncConnection, histories: Iterable[History]) -> None:
@@ -61,13 +64,13 @@ async def save_turns(connection: AsyncConnection, histories: Iterable[History]) 
     rows = [msgspec.structs.asdict(turn) for turn in changed]
     for row in rows:
         del row["dirty"]
-    await connection.execute(_TURNS, rows)
+    await _TURNS.many(connection, rows)
 
 
 async def save_decisions(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
     """Record what rules decided."""
     if rows:
-        await connection.execute(insert(DecisionRow), rows)
+        await _DECISIONS.many(connection, rows)
 
 
 async def load_openings(
@@ -101,8 +104,9 @@ _LATEST = """
 JOIN LATERAL (SELECT max(number) AS number FROM turn l WHERE l.conversation_ref = t.conversation_ref) latest
   ON latest.number = t.number
 """
-_WAITING = text(
-    f"""
+_WAITING = Direct(
+    text(
+        f"""
 SELECT t.conversation_ref, 'waiting-' || t.ref || '-' ||
        floor(extract(epoch FROM CAST(:now AS timestamptz) - t.opened_at) / :step)::bigint AS key
 FROM turn t {_LATEST}
@@ -111,15 +115,18 @@ WHERE t.state = 'collecting' AND t.ended_by IS NULL
                       AND CAST(:now AS timestamptz) - make_interval(secs => :step)
 LIMIT 1000
 """  # noqa: S608 - joins two constants
+    )
 )
-_SILENT = text(
-    f"""
+_SILENT = Direct(
+    text(
+        f"""
 SELECT t.conversation_ref, 'silence-' || t.ref || '-' || t.generation AS key
 FROM turn t {_LATEST}
 WHERE t.state = 'answered' AND t.verdict = 'open' AND t.ended_by IS NULL AND t.last_customer_at < :before
   AND t.last_customer_at > CAST(:before AS timestamptz) - interval '2 days'
 LIMIT 1000
 """  # noqa: S608 - as above
+    )
 )
 
 
@@ -127,11 +134,11 @@ async def load_waiting(
     connection: AsyncConnection, *, now: datetime, step: timedelta
 ) -> list[tuple[int, str]]:
     """Conversations whose customer waits for a word, each with a key that changes once in a step."""
-    rows = await connection.execute(_WAITING, {"now": now, "step": step.total_seconds()})
+    rows = await _WAITING.rows(connection, {"now": now, "step": step.total_seconds()})
     return [(row.conversation_ref, row.key) for row in rows]
 
 
 async def load_silent(connection: AsyncConnection, *, before: datetime) -> list[tuple[int, str]]:
     """Conversations that have been quiet since an answer that nobody has judged, each with a key."""
-    rows = await connection.execute(_SILENT, {"before": before})
+    rows = await _SILENT.rows(connection, {"before": before})
     return [(row.conversation_ref, row.key) for row in rows]

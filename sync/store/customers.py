@@ -17,6 +17,7 @@ from sqlalchemy.sql.expression import bindparam
 from sqlmodel import col
 
 from adapters.model import CustomerRecord, IdentityKind
+from config.database import Direct
 from sync.identity import Key, LinkRules, Mark
 from sync.people import People, VendorId, news
 from sync.store.merging import record_merges
@@ -34,18 +35,23 @@ to_jsonb(c) || jsonb_build_object(
 """A row `c` of `customer` as JSON, for `customer_of`."""
 
 _ADDRESSES = (bindparam("connections", type_=ARRAY(TEXT)), bindparam("ids", type_=ARRAY(TEXT)))
-_BY_VENDOR = text(
-    f"""
+_BY_VENDOR = Direct(
+    text(
+        f"""
 SELECT w.connection, w.id, {CUSTOMER} AS customer
 FROM unnest(:connections, :ids) AS w(connection, id)
 JOIN identity v ON v.connection = w.connection AND v.value = w.id AND v.kind = 'vendor'
 JOIN customer c ON c.ref = v.customer_ref
 """  # noqa: S608 - a constant
-).bindparams(*_ADDRESSES)
-_LOCK = text("""
+    ).bindparams(*_ADDRESSES)
+)
+_LOCK = Direct(
+    text("""
 SELECT count(pg_advisory_xact_lock(n)) FROM (SELECT n FROM unnest(:numbers) AS n ORDER BY n OFFSET 0) AS s
 """).bindparams(bindparam("numbers", type_=ARRAY(BIGINT)))
-_HOLDERS = text("""
+)
+_HOLDERS = Direct(
+    text("""
 SELECT a.kind, a.normal, i.customer_ref, c.main_ref
 FROM unnest(:kinds, :normals) AS a(kind, normal)
 CROSS JOIN LATERAL (
@@ -56,7 +62,9 @@ CROSS JOIN LATERAL (
 ) AS i
 JOIN customer c ON c.ref = i.customer_ref
 """).bindparams(bindparam("kinds", type_=ARRAY(TEXT)), bindparam("normals", type_=ARRAY(TEXT)))
-_HOLD = text("""
+)
+_HOLD = Direct(
+    text("""
 SELECT c.ref FROM customer c
 WHERE c.main_ref = ANY(:mains || ARRAY(
     SELECT own.main_ref FROM unnest(:connections, :ids) AS w(connection, id)
@@ -64,16 +72,19 @@ WHERE c.main_ref = ANY(:mains || ARRAY(
     JOIN customer own ON own.ref = v.customer_ref))
 ORDER BY c.ref FOR UPDATE OF c
 """).bindparams(*_ADDRESSES, bindparam("mains", type_=ARRAY(BIGINT)))
+)
 # Apart from the locking: only a statement that begins with the locks held sees what others have just written.
-_HELD = text(
-    f"""
+_HELD = Direct(
+    text(
+        f"""
 SELECT {CUSTOMER} || jsonb_build_object('apart', (
     SELECT jsonb_agg(m.kept_record + m.gone_record - c.ref) FROM customer_merge m
     WHERE m.state IN ('undone', 'dismissed')
       AND (m.kept_record = c.ref OR m.gone_record = c.ref))) AS customer
 FROM customer c WHERE c.ref = ANY(:refs)
 """  # noqa: S608 - a constant
-).bindparams(bindparam("refs", type_=ARRAY(BIGINT)))
+    ).bindparams(bindparam("refs", type_=ARRAY(BIGINT)))
+)
 
 
 class PeopleMovedError(RuntimeError):
@@ -158,7 +169,7 @@ async def _read(
     connection: AsyncConnection, wanted: Sequence[VendorId], threads: Iterable[Thread]
 ) -> dict[VendorId, CustomerState]:
     people = {thread.customer.ref: thread.customer for thread in threads if thread.customer}
-    rows = await connection.execute(_BY_VENDOR, _arrays(wanted))
+    rows = await _BY_VENDOR.rows(connection, _arrays(wanted))
     found = {(row.connection, row.id): customer_of(row.customer, people) for row in rows}
     return {address: customer for address, customer in found.items() if customer is not None}
 
@@ -193,15 +204,15 @@ async def _hold(
     names = [f"customer/{name}/{id_}" for name, id_ in fresh if (name, id_) not in found]
     names += [f"address/{kind}/{normal}" for kind, normal in keys]
     if names:
-        await connection.execute(_LOCK, {"numbers": sorted(map(_number, names))})
+        await _LOCK.rows(connection, {"numbers": sorted(map(_number, names))})
     holders = await _holders(connection, keys, rules)
     shared = {key for key, refs in holders.items() if len(refs) > rules.shared_after}
     candidates = {
         ref: main for key, refs in holders.items() if key not in shared for ref, main in refs.items()
     }
     mains = sorted(set(candidates.values()))
-    locked = await connection.scalars(_HOLD, {"mains": mains, **_arrays(fresh)})
-    held = await _read_held(connection, list(locked))
+    locked = await _HOLD.values(connection, {"mains": mains, **_arrays(fresh)})
+    held = await _read_held(connection, locked)
     expected = candidates | {found[a].ref: found[a].main_ref for a in fresh if a in found}
     if any(ref not in held or held[ref].main_ref != main for ref, main in expected.items()):
         raise PeopleMovedError("a customer was merged while we waited for it")
@@ -210,7 +221,7 @@ async def _hold(
 
 async def _read_held(connection: AsyncConnection, refs: list[int]) -> dict[int, CustomerState]:
     held: dict[int, CustomerState] = {}
-    for stored in await connection.scalars(_HELD, {"refs": refs}):
+    for stored in await _HELD.values(connection, {"refs": refs}):
         customer_of({**stored, "kin": [], "apart": stored["apart"] or [], "held": True}, held)
     for customer in held.values():
         customer.kin = [k for k in held.values() if k.main_ref == customer.main_ref and k is not customer]
@@ -225,8 +236,8 @@ async def hold(connection: AsyncConnection, ref: int) -> CustomerState | None:
     main = await connection.scalar(select(col(Customer.main_ref)).where(col(Customer.ref) == ref))
     if main is None:
         return None
-    locked = await connection.scalars(_HOLD, {"mains": [main], "connections": [], "ids": []})
-    customer = (await _read_held(connection, list(locked))).get(ref)
+    locked = await _HOLD.values(connection, {"mains": [main], "connections": [], "ids": []})
+    customer = (await _read_held(connection, locked)).get(ref)
     if customer is None or customer.main_ref != main:
         raise PeopleMovedError("a customer was merged while we waited for it")
     return customer
@@ -249,7 +260,7 @@ async def _holders(
         "most": rules.shared_after + 1,
     }
     found: dict[Key, dict[int, int]] = {}
-    for row in await connection.execute(_HOLDERS, values):
+    for row in await _HOLDERS.rows(connection, values):
         found.setdefault((row.kind, row.normal), {})[row.customer_ref] = row.main_ref
     return found
 
@@ -272,9 +283,10 @@ def _replace(
 
 
 _FIELDS = ("name", "language", "attributes", "vendor_updated_at", "revision", "shared", "golden")
-_CUSTOMERS = upsert_by_ref(Customer, *_FIELDS)
+_CUSTOMERS = Direct(upsert_by_ref(Customer, *_FIELDS))
 # A new address changes what is known of its customer: their row is written again, for the log's readers.
-_ADD_IDENTITIES = text("""
+_ADD_IDENTITIES = Direct(
+    text("""
 WITH fresh AS (
     INSERT INTO identity (customer_ref, connection, kind, value, normal, verified)
     SELECT * FROM unnest(:refs, :connections, :kinds, :values, :normals, :verified)
@@ -285,12 +297,13 @@ WITH fresh AS (
 UPDATE customer SET xid = pg_current_xact_id()
 WHERE ref IN (SELECT customer_ref FROM fresh) AND xid <> pg_current_xact_id()
 """).bindparams(
-    bindparam("refs", type_=ARRAY(BIGINT)),
-    bindparam("connections", type_=ARRAY(TEXT)),
-    bindparam("kinds", type_=ARRAY(TEXT)),
-    bindparam("values", type_=ARRAY(TEXT)),
-    bindparam("normals", type_=ARRAY(TEXT)),
-    bindparam("verified", type_=ARRAY(BOOLEAN)),
+        bindparam("refs", type_=ARRAY(BIGINT)),
+        bindparam("connections", type_=ARRAY(TEXT)),
+        bindparam("kinds", type_=ARRAY(TEXT)),
+        bindparam("values", type_=ARRAY(TEXT)),
+        bindparam("normals", type_=ARRAY(TEXT)),
+        bindparam("verified", type_=ARRAY(BOOLEAN)),
+    )
 )
 
 
@@ -299,7 +312,7 @@ async def save(connection: AsyncConnection, customers: Iterable[CustomerState], 
     ordered = sorted(customers, key=lambda each: each.ref)
     changed = [each for each in ordered if each.dirty]
     if changed:
-        await connection.execute(_CUSTOMERS, [_row(customer) for customer in changed])
+        await _CUSTOMERS.many(connection, [_row(customer) for customer in changed])
     await _save_identities(connection, ordered)
     if people.merges and await record_merges(connection, people.merges):
         raise PeopleMovedError("a customer was linked to one that was being merged")
@@ -320,7 +333,7 @@ async def _save_identities(connection: AsyncConnection, customers: Iterable[Cust
     if rows:
         names = ("refs", "connections", "kinds", "values", "normals", "verified")
         columns = (list(column) for column in zip(*rows, strict=True))
-        await connection.execute(_ADD_IDENTITIES, dict(zip(names, columns, strict=True)))
+        await _ADD_IDENTITIES.rows(connection, dict(zip(names, columns, strict=True)))
 
 
 async def load_identities(connection: AsyncConnection, customer: CustomerState) -> list[dict[str, str]]:

@@ -11,15 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import col
 
+from config.database import Direct
 from sync.echo import Sent
 from sync.tables import Message
 from sync.thread import Thread, person_json
 from sync.voice_tables import OverlapRow
 
 # The dispatcher may have learned the id meanwhile: then a single message that bears it leaves no doubt.
-_HELD = text("""
+_HELD = Direct(
+    text("""
 UPDATE command SET held = :held, doubt = :doubt AND remote_id IS DISTINCT FROM :only WHERE ref = :of
 """).bindparams(bindparam("held", type_=JSONB(none_as_null=True)), bindparam("only", type_=TEXT))
+)
 _GIVE_BACK = (
     update(Message)
     .where(col(Message.conversation_ref) == bindparam("of"), col(Message.id) == bindparam("which"))
@@ -31,7 +34,7 @@ _GIVE_BACK = (
         xid=func.pg_current_xact_id(),
     )
 )
-_OVERLAPS = upsert(OverlapRow).on_conflict_do_nothing(index_elements=["command_ref"])
+_OVERLAPS = Direct(upsert(OverlapRow).on_conflict_do_nothing(index_elements=["command_ref"]))
 
 
 async def save(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
@@ -47,7 +50,7 @@ async def save(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
         for sent in thread.doubts.values()
     ]
     if held:
-        await connection.execute(_HELD, held)
+        await _HELD.many(connection, held)
     given_back = [
         {
             "of": thread.ref,
@@ -63,7 +66,7 @@ async def save(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
         await connection.execute(_GIVE_BACK, given_back)
     overlaps = [msgspec.structs.asdict(found) for thread in threads for found in thread.overlaps]
     if overlaps:
-        await connection.execute(_OVERLAPS, overlaps)
+        await _OVERLAPS.many(connection, overlaps)
 
 
 _SETTLED = text("""

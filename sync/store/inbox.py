@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 
 from adapters.model import Origin
-from config.database import storable
+from config.database import Direct, storable
 
 WAKE_LANES = "deskbridge_inbox"
 EVENTS_PER_LANE = 32
@@ -57,7 +57,8 @@ def lane_of(connection: str, name: str) -> str:
 
 # One statement, so that the hot path needs one round trip: in autocommit it is a transaction by itself.
 # Deliveries that came before leave no row in `fresh`, so their payload is not stored again.
-_ACCEPT = text("""
+_ACCEPT = Direct(
+    text("""
 WITH given AS MATERIALIZED (
     SELECT *, nextval(pg_get_serial_sequence('inbox', 'ref')) AS ref
     FROM unnest(:connections, :keys, :lanes, :origins, :forms, :states, :reasons, :times, :bodies)
@@ -74,22 +75,23 @@ WITH given AS MATERIALIZED (
 )
 SELECT connection, key, CASE WHEN row_number() OVER () = 1 THEN pg_notify(:wake, '') END FROM fresh
 """).bindparams(
-    bindparam("connections", type_=ARRAY(TEXT)),
-    bindparam("keys", type_=ARRAY(TEXT)),
-    bindparam("lanes", type_=ARRAY(TEXT)),
-    bindparam("origins", type_=ARRAY(TEXT)),
-    bindparam("forms", type_=ARRAY(TEXT)),
-    bindparam("states", type_=ARRAY(TEXT)),
-    bindparam("reasons", type_=ARRAY(TEXT)),
-    bindparam("times", type_=ARRAY(TIMESTAMP(timezone=True))),
-    bindparam("bodies", type_=ARRAY(BYTEA)),
+        bindparam("connections", type_=ARRAY(TEXT)),
+        bindparam("keys", type_=ARRAY(TEXT)),
+        bindparam("lanes", type_=ARRAY(TEXT)),
+        bindparam("origins", type_=ARRAY(TEXT)),
+        bindparam("forms", type_=ARRAY(TEXT)),
+        bindparam("states", type_=ARRAY(TEXT)),
+        bindparam("reasons", type_=ARRAY(TEXT)),
+        bindparam("times", type_=ARRAY(TIMESTAMP(timezone=True))),
+        bindparam("bodies", type_=ARRAY(BYTEA)),
+    )
 )
 
 
 async def accept(connection: AsyncConnection, events: Sequence[RawEvent]) -> list[bool]:
     """Store what is new among `events` and wake the lane workers; says of each whether it was new."""
-    rows = await connection.execute(
-        _ACCEPT,
+    rows = await _ACCEPT.rows(
+        connection,
         {
             "connections": [event.connection for event in events],
             "keys": [event.key for event in events],
@@ -131,8 +133,10 @@ LIMIT :most
 """
 LIVE = "state = 'pending' AND origin = 'live'"
 HISTORY = "state = 'pending' AND origin <> 'live'"
-_TAKE_LIVE, _TAKE_HISTORY = (text(_TAKE.format(which=which)) for which in (LIVE, HISTORY))
-_EVENTS = text(f"""
+_TAKE_LIVE, _TAKE_HISTORY = (Direct(text(_TAKE.format(which=which))) for which in (LIVE, HISTORY))
+_EVENTS = Direct(
+    text(
+        f"""
 SELECT e.ref, e.connection, e.lane, e.origin, e.form, e.received_at, p.body
 FROM unnest(:lanes) AS l(lane)
 CROSS JOIN LATERAL (
@@ -144,7 +148,9 @@ CROSS JOIN LATERAL (
 ) e
 JOIN payload p ON p.inbox_ref = e.ref AND p.received_at = e.received_at
 ORDER BY e.ref
-""").bindparams(bindparam("lanes", type_=ARRAY(TEXT)))  # noqa: S608 - two constants
+"""  # noqa: S608 - two constants
+    ).bindparams(bindparam("lanes", type_=ARRAY(TEXT)))
+)
 
 
 async def take_lanes(
@@ -154,8 +160,8 @@ async def take_lanes(
 
     They are lanes in which live events wait, or else those in which `history` does.
     """
-    rows = await connection.execute(_TAKE_HISTORY if history else _TAKE_LIVE, {"after": after, "most": most})
-    return list(rows.scalars())
+    take = _TAKE_HISTORY if history else _TAKE_LIVE
+    return await take.values(connection, {"after": after, "most": most})
 
 
 async def try_lane(connection: AsyncConnection, lane: str) -> bool:
@@ -175,7 +181,7 @@ async def read_events(
     connection: AsyncConnection, lanes: Sequence[str], *, per_lane: int = EVENTS_PER_LANE
 ) -> list[Event]:
     """The oldest waiting events of locked lanes, in the order they were accepted."""
-    rows = await connection.execute(_EVENTS, {"lanes": list(lanes), "most": per_lane})
+    rows = await _EVENTS.rows(connection, {"lanes": list(lanes), "most": per_lane})
     return [
         Event(
             ref=row.ref,
@@ -190,8 +196,10 @@ async def read_events(
     ]
 
 
-_DONE = text("UPDATE inbox SET state = 'done', done_at = :now WHERE ref = ANY(:refs)").bindparams(
-    bindparam("refs", type_=ARRAY(BIGINT))
+_DONE = Direct(
+    text("UPDATE inbox SET state = 'done', done_at = :now WHERE ref = ANY(:refs)").bindparams(
+        bindparam("refs", type_=ARRAY(BIGINT))
+    )
 )
 _PARK = text("""
 UPDATE inbox SET state = 'parked', done_at = :now, reason = :reason, detail = :detail WHERE ref = :ref
@@ -200,7 +208,7 @@ UPDATE inbox SET state = 'parked', done_at = :now, reason = :reason, detail = :d
 
 async def finish(connection: AsyncConnection, refs: Sequence[int], *, now: datetime) -> None:
     """Mark events as worked."""
-    await connection.execute(_DONE, {"refs": list(refs), "now": now})
+    await _DONE.rows(connection, {"refs": list(refs), "now": now})
 
 
 async def park(connection: AsyncConnection, ref: int, *, reason: str, detail: str, now: datetime) -> None:

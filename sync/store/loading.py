@@ -1,14 +1,14 @@
 """Loading what a batch of lanes needs: few statements, each prepared once, whatever the batch's size."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, INTERVAL, TEXT
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 
+from config.database import Direct, Row
 from sync.echo import WINDOW, Guess, Sent
 from sync.lease import Holder, Lease
 from sync.store.customers import CUSTOMER, customer_of
@@ -28,21 +28,26 @@ Address = tuple[str, str]
 
 _ADDRESSES = (bindparam("connections", type_=ARRAY(TEXT)), bindparam("ids", type_=ARRAY(TEXT)))
 _REFS = bindparam("refs", type_=ARRAY(BIGINT))
-_THREADS = text(
-    f"""
+_THREADS = Direct(
+    text(
+        f"""
 SELECT v.*, {CUSTOMER} AS customer, to_jsonb(h) AS hand_off
 FROM unnest(:connections, :ids) AS w(connection, id)
 JOIN conversation v ON v.connection = w.connection AND v.id = w.id
 LEFT JOIN customer c ON c.ref = v.customer_ref
 LEFT JOIN hand_off h ON h.conversation_ref = v.ref AND h.state IN ('offered', 'claimed')
 """  # noqa: S608 - a constant
-).bindparams(*_ADDRESSES)
-_KNOWN = text("""
+    ).bindparams(*_ADDRESSES)
+)
+_KNOWN = Direct(
+    text("""
 SELECT conversation_ref, id, text FROM message WHERE conversation_ref = ANY(:refs) AND id = ANY(:ids)
 """).bindparams(_REFS, _ADDRESSES[1])
+)
 # What bears our token or a known id is ours however late it comes; words are compared in the window alone.
 # That begins when it was sent: a vendor that was down for an hour hears of it then.
-_LEDGER = text("""
+_LEDGER = Direct(
+    text("""
 SELECT c.ref, c.conversation_ref, c.kind, c.key, c.created_at, c.body, c.remote_id, c.claimed_at, c.state,
   c.heard_at, c.outcome_unknown, c.held, c.doubt, c.epoch, c.done_at, c.vendor_at, c.turn
 FROM command c
@@ -53,10 +58,12 @@ WHERE c.conversation_ref = ANY(:refs) AND (c.kind IN ('reply', 'note', 'set_stat
     OR c.key = ANY(:tokens) OR c.remote_id = ANY(:ids))
 ORDER BY c.ref
 """).bindparams(
-    _REFS, bindparam("within", type_=INTERVAL), bindparam("tokens", type_=ARRAY(TEXT)), _ADDRESSES[1]
+        _REFS, bindparam("within", type_=INTERVAL), bindparam("tokens", type_=ARRAY(TEXT)), _ADDRESSES[1]
+    )
 )
 # The last stretch in which the AI didn't have it: it ended when the AI got it back, or goes on.
-_PEOPLE = text("""
+_PEOPLE = Direct(
+    text("""
 SELECT v.ref, h.queue, h.agent,
   (SELECT count(*) FROM lease_change l
    WHERE l.conversation_ref = v.ref AND l.cause IN ('returned', 'nobody_came') AND l.epoch > e.resolved
@@ -80,6 +87,7 @@ CROSS JOIN LATERAL (
 LEFT JOIN LATERAL (
   SELECT queue, agent FROM hand_off WHERE conversation_ref = v.ref ORDER BY ref DESC LIMIT 1) h ON true
 """).bindparams(_REFS)
+)
 WORDS = 4
 """How many texts of a stretch with people are remembered."""
 _CONVERSATION_FIELDS = tuple(name for name in ConversationState.__struct_fields__ if name != "dirty")
@@ -91,7 +99,7 @@ async def load(connection: AsyncConnection, addresses: Iterable[Address]) -> dic
     if not wanted["ids"]:
         return {}
     people: dict[int, CustomerState] = {}
-    rows = await connection.execute(_THREADS, wanted)
+    rows = await _THREADS.rows(connection, wanted)
     return {(row.connection, row.id): _thread(row, people) for row in rows}
 
 
@@ -100,10 +108,9 @@ def _arrays(addresses: Iterable[Address]) -> dict[str, list[str]]:
     return {"connections": [pair[0] for pair in pairs], "ids": [pair[1] for pair in pairs]}
 
 
-def _thread(row: Row[Any], people: dict[int, CustomerState]) -> Thread:
-    values = row._mapping  # noqa: SLF001 - SQLAlchemy's public name
+def _thread(row: Row, people: dict[int, CustomerState]) -> Thread:
     return Thread(
-        conversation=ConversationState(**{name: values[name] for name in _CONVERSATION_FIELDS}),
+        conversation=ConversationState(**{name: row[name] for name in _CONVERSATION_FIELDS}),
         lease=Lease(
             holder=Holder(row.lease_holder),
             epoch=row.lease_epoch,
@@ -122,24 +129,26 @@ async def load_known_messages(
     by_ref = {thread.ref: thread for thread in threads}
     wanted = list(ids)
     if by_ref and wanted:
-        for row in await connection.execute(_KNOWN, {"refs": list(by_ref), "ids": wanted}):
+        for row in await _KNOWN.rows(connection, {"refs": list(by_ref), "ids": wanted}):
             by_ref[row.conversation_ref].known_messages[row.id] = row.text
 
 
-_RECENT = text("""
+_RECENT = Direct(
+    text("""
 SELECT m.* FROM unnest(:refs) AS c(ref) CROSS JOIN LATERAL (
     SELECT conversation_ref, id, author, text, sent_at FROM message
     WHERE conversation_ref = c.ref AND NOT private AND author <> 'system'
     ORDER BY sent_at DESC, ref DESC LIMIT :most) m
 ORDER BY m.sent_at
 """).bindparams(_REFS)
+)
 
 
 async def load_recent(connection: AsyncConnection, threads: Iterable[Thread], *, most: int = 20) -> None:
     """Give each thread what was said in it last."""
     by_ref = {thread.ref: thread for thread in threads}
     if by_ref:
-        for row in await connection.execute(_RECENT, {"refs": list(by_ref), "most": most}):
+        for row in await _RECENT.rows(connection, {"refs": list(by_ref), "most": most}):
             spoken = Spoken(id=row.id, author=row.author, text=row.text, sent_at=row.sent_at)
             by_ref[row.conversation_ref].recent.append(spoken)
 
@@ -148,7 +157,7 @@ async def load_people(connection: AsyncConnection, threads: Iterable[Thread]) ->
     """Give the threads that people have had their past with people; most never leave the AI."""
     by_ref = {thread.ref: thread for thread in threads if thread.lease.epoch > 1}
     if by_ref:
-        for row in await connection.execute(_PEOPLE, {"refs": list(by_ref), "words": WORDS}):
+        for row in await _PEOPLE.rows(connection, {"refs": list(by_ref), "words": WORDS}):
             by_ref[row.ref].people = PeoplePast(
                 returns=row.returns, queue=row.queue or "", agent=row.agent, words=tuple(row.words or ())
             )
@@ -167,11 +176,11 @@ async def load_ledger(
             "tokens": [token for _, token in told if token is not None],
             "ids": [id_ for id_, _ in told if id_ is not None],
         }
-        for row in await connection.execute(_LEDGER, values):
+        for row in await _LEDGER.rows(connection, values):
             by_ref[row.conversation_ref].ledger.append(_sent(row))
 
 
-def _sent(row: Row[Any]) -> Sent:
+def _sent(row: Row) -> Sent:
     return Sent(
         ref=row.ref,
         conversation_ref=row.conversation_ref,

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import col
 
-from config.database import storable
+from config.database import Direct, storable
 from sync.delivery import Outcome, Verdict
 from sync.tables import AttemptRow, Message, worker_number
 
@@ -74,7 +74,8 @@ def _held(holds: Iterable[Hold]) -> dict[str, list[Any]]:
 # moved on means that the right to speak is gone: the check rides in the claim, right before sending. So
 # does the one for messages that are held for echoes of ours: one may be a person's.
 # Each connection has its own list, so that a long one keeps nobody else's from being looked at.
-_CLAIM = text("""
+_CLAIM = Direct(
+    text("""
 WITH RECURSIVE names(connection) AS (
     (SELECT connection FROM command WHERE state = 'waiting' ORDER BY connection LIMIT 1)
     UNION ALL
@@ -119,7 +120,8 @@ FROM due LEFT JOIN spoken ON spoken.ref = due.conversation_ref
 WHERE c.ref = due.ref AND (due.conversation_ref IS NULL OR spoken.ref IS NOT NULL)
 RETURNING c.*, spoken.id AS conversation_id, spoken.connection AS home
 """).bindparams(
-    *_HELD, bindparam("room_names", type_=ARRAY(TEXT)), bindparam("room_sizes", type_=ARRAY(INTEGER))
+        *_HELD, bindparam("room_names", type_=ARRAY(TEXT)), bindparam("room_sizes", type_=ARRAY(INTEGER))
+    )
 )
 
 
@@ -137,9 +139,8 @@ async def claim(
     """Take due commands, the most urgent first; also says how many were superseded instead."""
     limits = {"most": room.most, "share": room.share}
     sizes = {"room_names": list(room.rooms), "room_sizes": list(room.rooms.values())}
-    rows = (
-        await connection.execute(_CLAIM, {"worker": worker, "now": now, **limits, **sizes, **_held(holds)})
-    ).all()
+    values = {"worker": worker, "now": now, **limits, **sizes, **_held(holds)}
+    rows = await _CLAIM.rows(connection, values)
     names = Claimed.__struct_fields__
     claimed = [
         Claimed(**{name: getattr(row, name) for name in names}) for row in rows if row.state == "in_flight"
@@ -161,7 +162,8 @@ class Finished(Struct, frozen=True, kw_only=True):
     vendor_at: datetime | None = None
 
 
-_SETTLE = text("""
+_SETTLE = Direct(
+    text("""
 UPDATE command SET
     state = :to,
     ready_at = COALESCE(CAST(:ready_at AS timestamptz), ready_at), outcome_unknown = :unknown,
@@ -175,17 +177,21 @@ UPDATE command SET
     done_at = CASE WHEN :to = 'waiting' THEN NULL ELSE CAST(:now AS timestamptz) END
 WHERE ref = :of AND state = 'in_flight' AND claimed_by = :worker AND claimed_at = :claimed_at
 """).bindparams(
-    bindparam("remote", type_=TEXT),
-    bindparam("reason", type_=TEXT),
-    bindparam("to", type_=TEXT),
-    bindparam("outcome", type_=TEXT),
+        bindparam("remote", type_=TEXT),
+        bindparam("reason", type_=TEXT),
+        bindparam("to", type_=TEXT),
+        bindparam("outcome", type_=TEXT),
+    )
 )
+
+
+_ATTEMPTS = Direct(insert(AttemptRow))
 
 
 async def settle(connection: AsyncConnection, finished: Sequence[Finished]) -> None:
     """Record attempts and move their commands on; a claim that was taken away from us is left alone."""
-    await connection.execute(
-        _SETTLE,
+    await _SETTLE.many(
+        connection,
         [
             {
                 "of": item.claimed.ref,
@@ -206,7 +212,7 @@ async def settle(connection: AsyncConnection, finished: Sequence[Finished]) -> N
     )
     made = [_attempt(item) for item in finished if item.verdict.outcome is not Outcome.HELD]
     if made:
-        await connection.execute(insert(AttemptRow), made)
+        await _ATTEMPTS.many(connection, made)
 
 
 def _attempt(item: Finished) -> dict[str, Any]:
@@ -231,30 +237,32 @@ def _own_messages() -> Any:
     )
 
 
-_OWN_MESSAGES = _own_messages()
+_OWN_MESSAGES = Direct(_own_messages())
 
 
 async def record_own_messages(connection: AsyncConnection, rows: Sequence[dict[str, Any]]) -> None:
     """Store messages that a vendor confirmed; an echo that was faster, and not known for one, is ours now."""
     if rows:
-        await connection.execute(_OWN_MESSAGES, rows)
+        await _OWN_MESSAGES.many(connection, rows)
 
 
-_RENEW = text("""
+_RENEW = Direct(
+    text("""
 UPDATE command c SET claimed_at = :now
 WHERE c.ref = :of AND c.state = 'in_flight' AND c.claimed_by = :worker AND c.claimed_at = :claimed_at
   AND (c.epoch IS NULL OR c.epoch = (
     SELECT v.lease_epoch FROM conversation v WHERE v.ref = c.conversation_ref))
 RETURNING c.ref
 """)
+)
 
 
 async def renew(connection: AsyncConnection, claimed: Claimed, *, worker: int, now: datetime) -> bool:
     """Whether a command is still ours to send: not taken from us, its epoch unchanged. Then it is anew."""
-    found = await connection.scalar(
-        _RENEW, {"of": claimed.ref, "worker": worker, "claimed_at": claimed.claimed_at, "now": now}
+    found = await _RENEW.values(
+        connection, {"of": claimed.ref, "worker": worker, "claimed_at": claimed.claimed_at, "now": now}
     )
-    return found is not None
+    return bool(found)
 
 
 class Told(Struct, frozen=True, kw_only=True):
@@ -276,7 +284,8 @@ async def load_told(connection: AsyncConnection, ref: int) -> Told:
     return Told(back=row.back, vendor_updated_at=row.vendor_updated_at)
 
 
-_MISSING = text("""
+_MISSING = Direct(
+    text("""
 SELECT DISTINCT c.claimed_by FROM command c
 WHERE c.state = 'in_flight' AND c.claimed_by <> :worker AND NOT EXISTS (
     SELECT 1 FROM pg_locks l
@@ -284,14 +293,16 @@ WHERE c.state = 'in_flight' AND c.claimed_by <> :worker AND NOT EXISTS (
       AND l.objsubid = 2 AND l.granted
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 """)
+)
 
 
 async def missing_workers(connection: AsyncConnection, *, worker: int) -> list[int]:
     """The workers, but for the one who asks, who hold commands and show no sign of life now."""
-    return list((await connection.execute(_MISSING, {"worker": worker, "workers": WORKERS})).scalars())
+    return await _MISSING.values(connection, {"worker": worker, "workers": WORKERS})
 
 
-_RECOVER = text("""
+_RECOVER = Direct(
+    text("""
 UPDATE command c SET outcome_unknown = (c.kind <> 'answer'), claimed_by = NULL, ready_at = :now,
     state = CASE WHEN c.attempts >= :attempts THEN 'parked' ELSE 'waiting' END,
     done_at = CASE WHEN c.attempts >= :attempts THEN CAST(:now AS timestamptz) END,
@@ -301,6 +312,7 @@ WHERE c.state = 'in_flight' AND (
     c.claimed_by = ANY(:dead) OR c.claimed_at < CAST(:now AS timestamptz) - CAST(:lasts AS interval))
 RETURNING c.ref
 """).bindparams(bindparam("dead", type_=ARRAY(BIGINT)))
+)
 
 
 async def recover(
@@ -311,11 +323,11 @@ async def recover(
     One that has had all its `attempts` is parked: it may be what kills them.
     """
     given = {"now": now, "lasts": CLAIM_LASTS, "dead": list(dead), "attempts": attempts}
-    rows = await connection.execute(_RECOVER, given)
-    return list(rows.scalars())
+    return await _RECOVER.values(connection, given)
 
 
-_NEXT_DUE = text("""
+_NEXT_DUE = Direct(
+    text("""
 SELECT LEAST(
     (SELECT min(c.ready_at) FROM command c WHERE c.state = 'waiting'
        AND NOT EXISTS (SELECT 1 FROM unnest(:held_names, :held_kinds, :held_from) AS h(name, kind, priority)
@@ -327,25 +339,29 @@ SELECT LEAST(
     (SELECT CAST(:now AS timestamptz) + interval '1 second'
        WHERE EXISTS (SELECT 1 FROM command c WHERE c.state = 'in_flight' AND c.claimed_by <> :worker)))
 """).bindparams(*_HELD)
+)
 
 
 async def next_due(
     connection: AsyncConnection, *, worker: int, now: datetime, holds: Iterable[Hold] = ()
 ) -> datetime | None:
     """When the next command that isn't held can go, or it is time to see whether those at work still live."""
-    due: datetime | None = await connection.scalar(_NEXT_DUE, {"now": now, "worker": worker, **_held(holds)})
+    values = {"now": now, "worker": worker, **_held(holds)}
+    due: datetime | None = (await _NEXT_DUE.values(connection, values))[0]
     return due
 
 
-_WORKERS = text("""
+_WORKERS = Direct(
+    text("""
 SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = :workers AND objsubid = 2 AND granted
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """)
+)
 
 
 async def count_workers(connection: AsyncConnection) -> int:
     """How many workers live."""
-    return int(await connection.scalar(_WORKERS, {"workers": WORKERS}) or 0)
+    return int((await _WORKERS.values(connection, {"workers": WORKERS}))[0])
 
 
 async def enlist(connection: AsyncConnection) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import col
 
+from config.database import Direct
 from sync.priority import Priority
 from sync.store import doubts, undelivered
 from sync.store.upserts import upsert_by_ref
@@ -36,9 +37,13 @@ Address = tuple[str, str]
 """A vendor's id at a connection."""
 
 
+_NEXT_REFS = Direct(select(ref_block.next_value()))
+
+
 async def next_refs(connection: AsyncConnection) -> Refs:
     """A block of refs, larger than all that were handed out before."""
-    return Refs(await connection.scalar(select(ref_block.next_value())) or 0)
+    (first,) = await _NEXT_REFS.values(connection)
+    return Refs(first)
 
 
 async def save(
@@ -60,23 +65,25 @@ async def save(
 
 
 # The dispatcher may have stored a reply of ours between our look and now.
-_MESSAGES = upsert(Message).on_conflict_do_nothing(index_elements=["conversation_ref", "id"])
+_MESSAGES = Direct(upsert(Message).on_conflict_do_nothing(index_elements=["conversation_ref", "id"]))
 _LEASE_FIELDS = ("lease_holder", "lease_epoch", "lease_since", "lease_person")
-_CONVERSATIONS = upsert_by_ref(
-    Conversation,
-    *(set(ConversationState.__struct_fields__) - {"ref", "connection", "id", "created_at", "dirty"}),
-    *_LEASE_FIELDS,
+_CONVERSATIONS = Direct(
+    upsert_by_ref(
+        Conversation,
+        *(set(ConversationState.__struct_fields__) - {"ref", "connection", "id", "created_at", "dirty"}),
+        *_LEASE_FIELDS,
+    )
 )
-_HAND_OFFS = upsert_by_ref(HandOff, "state", "agent", "claimed_at", "ended_at", "accept_by")
-_LEASES = insert(LeaseChange)
-_COMMANDS = insert(CommandRow)
-_WAKE = text("SELECT pg_notify(:channel, '')")
+_HAND_OFFS = Direct(upsert_by_ref(HandOff, "state", "agent", "claimed_at", "ended_at", "accept_by"))
+_LEASES = Direct(insert(LeaseChange))
+_COMMANDS = Direct(insert(CommandRow))
+_WAKE = Direct(text("SELECT pg_notify(:channel, '')"))
 
 
 async def _save_messages(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
     rows = [msgspec.structs.asdict(message) for thread in threads for message in thread.messages]
     if rows:
-        await connection.execute(_MESSAGES, rows)
+        await _MESSAGES.many(connection, rows)
 
 
 async def _save_conversations(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
@@ -84,7 +91,7 @@ async def _save_conversations(connection: AsyncConnection, threads: Sequence[Thr
         (t for t in threads if t.is_new or t.conversation.dirty or t.lease_moves), key=lambda t: t.ref
     )
     if changed:
-        await connection.execute(_CONVERSATIONS, [_conversation_row(thread) for thread in changed])
+        await _CONVERSATIONS.many(connection, [_conversation_row(thread) for thread in changed])
 
 
 def _conversation_row(thread: Thread) -> dict[str, Any]:
@@ -125,7 +132,7 @@ async def _save_leases(connection: AsyncConnection, threads: Sequence[Thread]) -
         for move in thread.lease_moves
     ]
     if rows:
-        await connection.execute(_LEASES, rows)
+        await _LEASES.many(connection, rows)
 
 
 async def _save_hand_offs(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
@@ -137,31 +144,38 @@ async def _save_hand_offs(connection: AsyncConnection, threads: Sequence[Thread]
         for row in rows:
             del row["dirty"]
         if rows:
-            await connection.execute(_HAND_OFFS, rows)
+            await _HAND_OFFS.many(connection, rows)
 
 
 # What the AI decided under an older epoch, or before a burst went on, must not be said any more.
-_SILENCE = text("""
+_SILENCE = Direct(
+    text("""
 UPDATE command SET state = 'superseded', done_at = now(), doubt = held IS NOT NULL,
     reason = 'overtaken before it was sent'
 FROM unnest(:refs, :names) AS s(ref, name)
 WHERE conversation_ref = s.ref AND connection = s.name AND state = 'waiting' AND epoch IS NOT NULL
 """).bindparams(bindparam("refs", type_=ARRAY(BIGINT)), bindparam("names", type_=ARRAY(TEXT)))
+)
 
 
 async def _silence(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
     pairs = sorted({(thread.ref, name) for thread in threads for name in thread.silenced})
     if pairs:
         refs, names = zip(*pairs, strict=True)
-        await connection.execute(_SILENCE, {"refs": list(refs), "names": list(names)})
+        await _SILENCE.rows(connection, {"refs": list(refs), "names": list(names)})
+
+
+_HEARD = Direct(
+    text("UPDATE command SET heard_at = now() WHERE ref = ANY(:refs)").bindparams(
+        bindparam("refs", type_=ARRAY(BIGINT))
+    )
+)
 
 
 async def _save_heard(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
     refs = [ref for thread in threads for ref in thread.heard]
     if refs:
-        await connection.execute(
-            update(CommandRow).where(col(CommandRow.ref).in_(sorted(refs))).values(heard_at=func.now())
-        )
+        await _HEARD.rows(connection, {"refs": sorted(refs)})
 
 
 async def _save_commands(
@@ -172,9 +186,9 @@ async def _save_commands(
     rows = [_command_row(new, conversation_ref=thread.ref) for thread in threads for new in thread.commands]
     rows += [_command_row(new, customer_ref=customer.ref) for customer, new in errands]
     if rows:
-        await connection.execute(_COMMANDS, rows)
+        await _COMMANDS.many(connection, rows)
         await _pull_forward(connection, [row for row in rows if row["conversation_ref"]])
-        await connection.execute(_WAKE, {"channel": WAKE_DISPATCHERS})
+        await _WAKE.rows(connection, {"channel": WAKE_DISPATCHERS})
 
 
 def _command_row(
@@ -194,22 +208,27 @@ def _command_row(
         "event_ref": new.event_ref,
         "priority": new.priority,
         "state": "waiting",
+        "attempts": 0,
+        "outcome_unknown": False,
+        "doubt": False,
         "ready_at": new.ready_at,
         "created_at": new.created_at,
     }
 
 
 # Order holds within a conversation: what stands before an urgent command becomes as urgent.
-_PULL_FORWARD = text("""
+_PULL_FORWARD = Direct(
+    text("""
 UPDATE command c SET priority = u.priority
 FROM unnest(:subjects, :names, :refs, :priorities) AS u(subject, name, ref, priority)
 WHERE c.subject_ref = u.subject AND c.connection = u.name AND c.ref < u.ref
   AND c.state = 'waiting' AND c.priority > u.priority
 """).bindparams(
-    bindparam("subjects", type_=ARRAY(BIGINT)),
-    bindparam("names", type_=ARRAY(TEXT)),
-    bindparam("refs", type_=ARRAY(BIGINT)),
-    bindparam("priorities", type_=ARRAY(INTEGER)),
+        bindparam("subjects", type_=ARRAY(BIGINT)),
+        bindparam("names", type_=ARRAY(TEXT)),
+        bindparam("refs", type_=ARRAY(BIGINT)),
+        bindparam("priorities", type_=ARRAY(INTEGER)),
+    )
 )
 
 
@@ -223,7 +242,7 @@ async def _pull_forward(connection: AsyncConnection, rows: Sequence[dict[str, An
         columns = zip(*((*place, -ref, priority) for place, (priority, ref) in urgent.items()), strict=True)
         names = ("subjects", "names", "refs", "priorities")
         values = dict(zip(names, map(list, columns), strict=True))
-        await connection.execute(_PULL_FORWARD, values)
+        await _PULL_FORWARD.rows(connection, values)
 
 
 async def load_transcript(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
@@ -13,12 +14,12 @@ async def test_what_arrives_while_one_is_written_is_written_together() -> None:
     """The first goes alone; those that came meanwhile share a batch, in order."""
     batches: list[list[int]] = []
 
-    async def write(items: list[int]) -> Sequence[int]:
+    async def write(_: None, items: list[int]) -> Sequence[int]:
         batches.append(items)
         await asyncio.sleep(0.01)
         return [item * 10 for item in items]
 
-    group = GroupCommit(write, most=4)
+    group = GroupCommit(nullcontext, write, most=4)
     first = group.submit(0)
     await asyncio.sleep(0)
     rest = [group.submit(number) for number in range(1, 7)]
@@ -30,13 +31,13 @@ async def test_a_failed_write_fails_everybody_who_waits_and_nobody_later() -> No
     """Each has a sender who will try again; the next write is a fresh start."""
     broken = True
 
-    async def write(items: list[int]) -> Sequence[int]:
+    async def write(_: None, items: list[int]) -> Sequence[int]:
         await asyncio.sleep(0.01)
         if broken:
             raise ConnectionError("no database")
         return items
 
-    group = GroupCommit(write, most=2)
+    group = GroupCommit(nullcontext, write, most=2)
     results = await asyncio.gather(*(group.submit(number) for number in range(5)), return_exceptions=True)
     assert all(isinstance(result, ConnectionError) for result in results)
     broken = False
@@ -46,10 +47,10 @@ async def test_a_failed_write_fails_everybody_who_waits_and_nobody_later() -> No
 async def test_a_write_that_takes_too_long_is_given_up() -> None:
     """A sender is told in time, whatever the database does."""
 
-    async def write(items: list[int]) -> Sequence[int]:
+    async def write(_: None, items: list[int]) -> Sequence[int]:
         await asyncio.sleep(5)
         return items
 
-    group = GroupCommit(write, limit=timedelta(seconds=0.05))
+    group = GroupCommit(nullcontext, write, limit=timedelta(seconds=0.05))
     with pytest.raises(TimeoutError):
         await group.submit(1)
