@@ -67,6 +67,7 @@ Event = Change | Timer
 _FromInside = AnswerPrepared | DeskActed | Timer
 # A customer's reply, an automation or a bot may open a conversation, too: that takes it from nobody.
 _PERHAPS_AN_AGENT = frozenset({Author.AGENT, Author.UNKNOWN})
+_SPEAKS = mirror.CustomerSpoke | mirror.AgentSpoke
 _CustomerTold = MessagePosted | ConversationChanged | CustomerChanged | CustomersMerged
 
 
@@ -116,8 +117,8 @@ def _take_message(stage: Stage, home: str, change: MessagePosted, occasion: Occa
         *mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at),
         *mirror.apply_message(scene.thread, change, _seen(stage, occasion), stage.refs),
     )
-    takes = (m for m in meanings if not (over and isinstance(m, mirror.AgentSpoke)))
-    _react(stage, scene, tuple(takes), occasion)
+    counts = (m for m in meanings if not (over and isinstance(m, _SPEAKS)))
+    _react(stage, scene, tuple(counts), occasion)
 
 
 def _look_up(stage: Stage, home: str, change: ThinEvent, occasion: Occasion) -> None:
@@ -262,7 +263,7 @@ def _react(stage: Stage, scene: Scene, meanings: tuple[Meaning, ...], occasion: 
                 acts.move_lease(stage, scene, lease.PersonSpoke(person), "agent_spoke", occasion)
             case mirror.AgentAssigned(person):
                 acts.move_lease(stage, scene, lease.Assigned(person), "assigned", occasion)
-            case mirror.StatusMoved() | mirror.WasResolved():
+            case mirror.StatusMoved() | mirror.Resolved():
                 _react_to_status(stage, scene, meaning, occasion)
             case mirror.OtherBotSpoke():
                 acts.move_lease(stage, scene, lease.OtherBotSpoke(), "other_bot_spoke", occasion)
@@ -274,29 +275,28 @@ def _react(stage: Stage, scene: Scene, meanings: tuple[Meaning, ...], occasion: 
 
 
 def _react_to_status(
-    stage: Stage, scene: Scene, meaning: mirror.StatusMoved | mirror.WasResolved, occasion: Occasion
+    stage: Stage, scene: Scene, meaning: mirror.StatusMoved | mirror.Resolved, occasion: Occasion
 ) -> None:
     match meaning:
-        case mirror.StatusMoved(_, Status.RESOLVED):
-            acts.close(stage, scene, occasion)
+        case mirror.Resolved():
+            _conclude(stage, scene, meaning, occasion)
         case mirror.StatusMoved(Status.PENDING, Status.OPEN, by) if by in _PERHAPS_AN_AGENT:
             acts.move_lease(stage, scene, lease.PersonOpened(), "opened_by_agent", occasion)
-        case mirror.WasResolved(unheard):
-            _let_go(stage, scene, unheard, occasion)
         case mirror.StatusMoved():
             pass
         case _:
             assert_never(meaning)
 
 
-def _let_go(
-    stage: Stage, scene: Scene, unheard: tuple[Spoken | MessageState, ...], occasion: Occasion
-) -> None:
-    """The person who seemed to have it had resolved it: what the customer said since is for the AI."""
-    if not occasion.live or scene.thread.lease.holder is not Holder.SAAS_AGENT:
+def _conclude(stage: Stage, scene: Scene, resolved: mirror.Resolved, occasion: Occasion) -> None:
+    """It was resolved: who had it lets go, and what the customer has said since is for the AI."""
+    holder = scene.thread.lease.holder
+    if resolved.since and holder is Holder.AI:
+        return  # who has heard it already
+    if resolved.late and not (occasion.live and holder is Holder.SAAS_AGENT):
         return
     acts.close(stage, scene, occasion)
-    for message in unheard:
+    for message in resolved.since:
         _listen(stage, scene, message, occasion)
 
 

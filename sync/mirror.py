@@ -56,17 +56,21 @@ class Echoed(Struct, frozen=True):
 
 
 class StatusMoved(Struct, frozen=True):
-    """Somebody else moved the conversation's status; `by` is who, when the vendor says."""
+    """Somebody else moved the conversation's status, to anything but resolved; `by` is who, if told."""
 
     old: Status
     new: Status
     by: Author
 
 
-class WasResolved(Struct, frozen=True):
-    """It was resolved, and that we are told only after what the customer said since (`unheard`)."""
+class Resolved(Struct, frozen=True):
+    """Somebody resolved it: just now, or some time ago, as we are told only now.
 
-    unheard: tuple[Spoken | MessageState, ...]
+    `since` is what the customer has said after that, by the vendor's clock, and we were told before.
+    """
+
+    late: bool
+    since: tuple[Spoken | MessageState, ...] = ()
 
 
 class AgentAssigned(Struct, frozen=True):
@@ -75,19 +79,20 @@ class AgentAssigned(Struct, frozen=True):
     person: Person
 
 
-Meaning = CustomerSpoke | AgentSpoke | OtherBotSpoke | Echoed | StatusMoved | WasResolved | AgentAssigned
+Meaning = CustomerSpoke | AgentSpoke | OtherBotSpoke | Echoed | StatusMoved | Resolved | AgentAssigned
 
 
 def was_over(thread: Thread, message: MessageRecord) -> bool:
     """Whether the conversation was resolved after this message was sent, as we know already.
 
-    A person's word that we hear of so late takes nothing. Some vendors count in seconds: within one, it does.
+    A person's word that we hear of so late takes nothing, a customer's asks nothing. Some vendors count in
+    seconds: within one, nobody knows which was first, and the message counts.
     """
-    conversation = thread.conversation
-    known = conversation.vendor_updated_at
-    if conversation.status != Status.RESOLVED or known is None:
+    resolved_at = thread.conversation.resolved_at
+    if resolved_at is None:
         return False
-    return message.sent_at + timedelta(seconds=1) <= known
+    exact = message.sent_at.microsecond and resolved_at.microsecond
+    return message.sent_at + (timedelta(0) if exact else timedelta(seconds=1)) <= resolved_at
 
 
 def apply_message(thread: Thread, change: MessagePosted, seen: Seen, refs: Refs) -> tuple[Meaning, ...]:
@@ -160,8 +165,8 @@ def apply_conversation(
     conversation = thread.conversation
     stamp = record.updated_at if record.updated_at is not UNSET else None
     if stamp and conversation.vendor_updated_at and stamp < conversation.vendor_updated_at:
-        return _belated(thread, record, stamp)
-    meanings = (*_status(thread, record, at, by), *_assignee(thread, record))
+        return _resolved(thread, record, stamp, late=True)
+    meanings = (*_status(thread, record, stamp or at, by), *_assignee(thread, record))
     for name in ("channel", "subject", "url", "attributes"):
         value = getattr(record, name)
         if value is not UNSET and value != getattr(conversation, name):
@@ -176,18 +181,21 @@ def apply_conversation(
     return meanings
 
 
-def _belated(thread: Thread, record: ConversationRecord, at: datetime) -> tuple[Meaning, ...]:
-    """What old news still means: it was resolved, unless anybody but the customer has come to it since."""
+def _resolved(thread: Thread, record: ConversationRecord, at: datetime, *, late: bool) -> tuple[Meaning, ...]:
+    """That it was resolved, if it was, unless a person has come to it since; told `late`, or another bot."""
     if record.status != Status.RESOLVED:
         return ()
-    if record.assignee is not UNSET and record.assignee != person_of(thread.conversation.assignee):
+    conversation = thread.conversation
+    if conversation.resolved_at is None or conversation.resolved_at < at:
+        conversation.resolved_at, conversation.dirty = at, True
+    if late and record.assignee not in {UNSET, person_of(conversation.assignee)}:
         return ()
     fresh = (message for message in thread.messages if not message.private)
     said: tuple[Spoken | MessageState, ...] = (*thread.recent, *fresh)
     since = tuple(message for message in said if message.sent_at > at)
-    if any(message.author != Author.CUSTOMER for message in since):
+    if any(message.author == Author.AGENT or (late and message.author == Author.AI) for message in since):
         return ()
-    return (WasResolved(since),)
+    return (Resolved(late, tuple(message for message in since if message.author == Author.CUSTOMER)),)
 
 
 def _status(thread: Thread, record: ConversationRecord, at: datetime, by: Author) -> tuple[Meaning, ...]:
@@ -199,17 +207,17 @@ def _status(thread: Thread, record: ConversationRecord, at: datetime, by: Author
         thread.hear(awaited)
     echo = latest is not None and awaited is latest and awaited.text == record.status
     if not echo and is_own_status(record.status, at, thread.ledger):
-        return ()
-    if echo and record.status == Status.RESOLVED == conversation.status:
-        return (WasResolved(()),)  # whoever spoke between our deciding it and its coming about
+        # Whose doing it was: who has spoken before it came about has let go.
+        return _resolved(thread, record, at, late=True)
     if record.status == conversation.status:
-        return ()
+        return _resolved(thread, record, at, late=True) if echo else ()
     old = Status(conversation.status)
     conversation.status = record.status
     conversation.dirty = True
+    resolved = _resolved(thread, record, at, late=thread.is_new or echo)
     if thread.is_new or echo:
         return ()
-    return (StatusMoved(old, record.status, by),)
+    return resolved if record.status is Status.RESOLVED else (StatusMoved(old, record.status, by),)
 
 
 def _assignee(thread: Thread, record: ConversationRecord) -> tuple[Meaning, ...]:

@@ -167,6 +167,8 @@ class Conversation(SQLModel, table=True):
     language: str = _text(default="und")
     attributes: dict[str, Any] = _json(default_factory=dict)
     vendor_updated_at: datetime | None = _at(default=None, nullable=True)
+    resolved_at: datetime | None = _at(default=None, nullable=True)
+    """When it was last resolved, as far as we know, by the vendor's clock."""
     created_at: datetime = _at()
     last_message_at: datetime | None = _at(default=None, nullable=True)
     lease_holder: str = _text()

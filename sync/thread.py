@@ -116,6 +116,8 @@ class ConversationState(Struct, kw_only=True):
     language: str = "und"
     attributes: dict[str, Any] = field(default_factory=dict)
     vendor_updated_at: datetime | None = None
+    resolved_at: datetime | None = None
+    """When it was last resolved, as far as we know, by the vendor's clock."""
     created_at: datetime
     last_message_at: datetime | None = None
     dirty: bool = False

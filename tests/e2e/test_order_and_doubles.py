@@ -1,10 +1,9 @@
 """Bursts, doubles and disorder: one turn, one effect, the customer's own order."""
 
-import asyncio
-
 import httpx
 from support.bridge import SECRET, Bridge, eventually
 from support.desk import act, hand_over
+from support.pulling import puller
 
 from adapters.signatures import sign
 from adapters.vendors.memory.records import SIGNATURE
@@ -105,10 +104,59 @@ async def test_a_persons_word_from_before_it_was_resolved_takes_nothing(bridge: 
     """An agent speaks and resolves; their word is told last: what the customer writes next is answered."""
     where = bridge.helpdesk.customer_says("cus_1", "Hello").conversation_id
     await bridge.settled()
-    bridge.helpdesk.misbehave("reorder", event="message_posted", seconds=1.6)
+    bridge.helpdesk.misbehave("reorder", event="message_posted", seconds=0.5)
     bridge.helpdesk.agent_says(where, "Let me see")
-    await asyncio.sleep(1.1)
     bridge.helpdesk.set_status(where, "resolved")
+    await bridge.settled()
+    before = len(bridge.replies(where))
+    bridge.helpdesk.customer_says("cus_1", "How long does delivery take?", conversation_id=where)
+    await bridge.settled()
+    (answer,) = bridge.replies(where)[before:]
+    assert "Source:" in answer.text
+
+
+async def test_nor_does_it_once_the_customer_has_come_back(bridge: Bridge) -> None:
+    """The same, but their word is told after the customer's next question, which stays the AI's."""
+    where = bridge.helpdesk.customer_says("cus_1", "Hello").conversation_id
+    await bridge.settled()
+    bridge.helpdesk.misbehave("reorder", event="message_posted", times=1, seconds=0.2)
+    bridge.helpdesk.agent_says(where, "Let me see")
+    bridge.helpdesk.set_status(where, "resolved")
+    bridge.helpdesk.misbehave("time_out_before", method="POST", path="/messages", times=1, seconds=0.5)
+    bridge.helpdesk.customer_says("cus_1", "How long does delivery take?", conversation_id=where)
+    await bridge.settled()
+    assert sum("Source:" in reply.text for reply in bridge.replies(where)) == 1
+
+
+async def test_what_was_asked_before_it_was_resolved_is_not_answered(bridge: Bridge) -> None:
+    """Every webhook is lost; polling finds the question that an agent dealt with, and the new one."""
+    helpdesk = bridge.helpdesk
+    helpdesk.misbehave("drop", times=None)
+    where = helpdesk.customer_says("cus_1", "What sizes do you have?").conversation_id
+    helpdesk.agent_says(where, "All of them")
+    helpdesk.set_status(where, "resolved")
+    await puller(bridge).poll()
+    helpdesk.customer_says("cus_1", "How long does delivery take?", conversation_id=where)
+    await helpdesk.drain()
+    helpdesk.behave()
+    await puller(bridge).poll()
+    await eventually(lambda: bridge.replies(where), what="an answer")
+    await bridge.settled()
+    (turn,) = await bridge.rows("SELECT texts FROM turn")
+    assert [said["text"] for said in turn.texts] == ["How long does delivery take?"]
+
+
+async def test_who_resolves_while_the_desk_does_has_let_go(bridge: Bridge, api: httpx.AsyncClient) -> None:
+    """Our resolving is still to be sent when an agent speaks and resolves: what comes next is the AI's."""
+    waiting = await hand_over(bridge)
+    await act(api, waiting.ref, "claim")
+    where = waiting.conversation_id
+    bridge.helpdesk.misbehave("error", method="PATCH", path=where, times=4)
+    await act(api, waiting.ref, "resolve")
+    bridge.helpdesk.agent_says(where, "Let me see")
+    bridge.helpdesk.set_status(where, "resolved")
+    await bridge.helpdesk.drain()
+    await eventually(lambda: bridge.helpdesk.state.conversation(where).status == "resolved", what="resolved")
     await bridge.settled()
     before = len(bridge.replies(where))
     bridge.helpdesk.customer_says("cus_1", "How long does delivery take?", conversation_id=where)

@@ -7,8 +7,8 @@ import msgspec
 from adapters.model import ConversationRecord, Status
 from sync.echo import Sent
 from sync.lease import Holder, Lease
-from sync.mirror import apply_conversation
-from sync.thread import ConversationState, Thread
+from sync.mirror import Resolved, apply_conversation
+from sync.thread import ConversationState, Spoken, Thread
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -78,3 +78,27 @@ def test_a_late_echo_does_not_undo_a_newer_change_of_ours() -> None:
     ours = thread(Status.PENDING, set_by_us(10, Status.OPEN), set_by_us(11, Status.PENDING))
     assert hear(ours, Status.OPEN, 1) == ()
     assert ours.conversation.status == Status.PENDING
+
+
+def test_a_resolving_told_late_leaves_what_was_asked_since_to_the_ai() -> None:
+    """Polling has told the customer's next question already: it is not over."""
+    ours = thread(Status.PENDING)
+    asked = Spoken(id="msg_2", author="customer", text="And now?", sent_at=NOW + timedelta(seconds=5))
+    ours.recent = [asked]
+    assert hear(ours, Status.RESOLVED, 3) == (Resolved(late=False, since=(asked,)),)
+    assert ours.conversation.resolved_at == NOW + timedelta(seconds=3)
+
+
+def test_a_resolving_told_after_a_persons_later_word_is_past() -> None:
+    """They have it again: it is neither closed nor given to the AI."""
+    ours = thread(Status.PENDING)
+    ours.recent = [Spoken(id="msg_2", author="agent", text="Wait", sent_at=NOW + timedelta(seconds=5))]
+    assert hear(ours, Status.RESOLVED, 3) == ()
+
+
+def test_resolved_by_a_person_while_ours_is_under_way_is_resolved() -> None:
+    """Whose doing it was doesn't matter: who spoke before it has let go."""
+    waiting = msgspec.structs.replace(set_by_us(10, Status.RESOLVED), claimed_at=None, state="waiting")
+    ours = thread(Status.RESOLVED, waiting)
+    assert hear(ours, Status.RESOLVED, 3) == (Resolved(late=True),)
+    assert hear(ours, Status.PENDING, 4) == ()
