@@ -11,7 +11,7 @@ from knowledge import store
 from knowledge.confidence import confidence
 from knowledge.index import KnowledgeIndex
 from knowledge.language import UNDETERMINED, detect
-from knowledge.lookup import Finding, look_up, most_certain
+from knowledge.lookup import Finding, each_matter, look_up, most_certain
 from knowledge.retrieval import Hit, LanguageIndex
 from knowledge.smalltalk import SmallTalk, recognise, reply
 from knowledge.spans import best_span
@@ -115,13 +115,14 @@ class Answerer:
         finding = most_certain(findings, threshold=self._threshold)
         if finding.confidence < self._threshold:
             return _nothing(language, finding)
-        citation = _cite(finding.hits[0], frozenset(content(finding.query)), index)
+        matters = each_matter(findings, threshold=self._threshold)
+        citations = tuple(_cite(each.hits[0], frozenset(content(each.query)), index) for each in matters)
         return Answer(
             kind=AnswerKind.ANSWER,
-            text=citation.quote,
-            confidence=finding.confidence,
+            text="\n\n".join(citation.quote for citation in citations),
+            confidence=min(each.confidence for each in matters),
             language=language,
-            citations=(citation,),
+            citations=citations,
             candidates=_candidates(finding),
         )
 

@@ -14,6 +14,12 @@ from knowledge.tokens import content, normalise
 _MOST_QUERIES = 6
 _SHORT = 3
 _FOLLOW_UP_WEIGHT = 0.9
+_MOST_MATTERS = 3
+_ASKS = re.compile(
+    r"[?？]|吗|呢|怎么|怎样|如何|什么|多久|多少|几[天个时]|哪|能不能|可不可以|是否|有没有"
+    r"|^(?:what|when|where|which|who|why|how|can|could|do|does|did|is|are|will|would|may|should)\b",
+    re.IGNORECASE,
+)
 _FOLLOW_UP = re.compile(r"(?:and|what about|how about|also|or|then)\b|那|还有|如果|换成|要是|.*呢[?？]?$")
 
 
@@ -24,6 +30,11 @@ class Finding:
     query: str
     hits: tuple[Hit, ...]
     weight: float = 1.0
+
+    @property
+    def article_id(self) -> str:
+        """The article that it found first; empty if none."""
+        return self.hits[0].revision.article_id if self.hits else ""
 
     @property
     def confidence(self) -> float:
@@ -52,6 +63,26 @@ def most_certain(findings: Sequence[Finding], *, threshold: float) -> Finding:
     if alone is not None and alone.confidence >= threshold:
         return alone
     return max(findings, key=lambda f: f.confidence)
+
+
+def each_matter(findings: Sequence[Finding], *, threshold: float) -> list[Finding]:
+    """The findings to answer with, in the order asked: customers put several questions into one burst.
+
+    The most certain one, and those of other questions that stand on their own and lead to other articles.
+    """
+    best = most_certain(findings, threshold=threshold)
+    chosen = {best.article_id: best}
+    for finding in sorted(findings, key=lambda each: -each.confidence):
+        stands = finding.weight == 1 and finding.confidence >= threshold and _ASKS.search(finding.query)
+        if best.confidence >= threshold and stands and "\n" not in finding.query:
+            chosen.setdefault(finding.article_id, finding)
+    kept = list(chosen)[:_MOST_MATTERS]
+    asked = [finding.article_id for finding in findings if "\n" not in finding.query]
+    return sorted((chosen[one] for one in kept), key=lambda f: _place(asked, f.article_id))
+
+
+def _place(asked: Sequence[str], article_id: str) -> int:
+    return asked.index(article_id) if article_id in asked else -1
 
 
 def _queries(texts: Sequence[str]) -> list[str]:

@@ -89,6 +89,25 @@ async def test_greeting_before_a_question_does_not_hide_it(ask: Ask) -> None:
     assert [citation.article_id for citation in answer.citations] == ["zh/how-to-return"]
 
 
+@pytest.mark.parametrize(
+    ("burst", "articles"),
+    [
+        (("Can I pay with PayPal?", "How long does shipping take?"), 2),
+        (("付款失败怎么办", "怎么申请退货"), 2),
+        (("I bought a jacket last week.", "How long does shipping take?"), 1),
+        (("How long does shipping take?", "How long does shipping take to arrive?"), 1),
+    ],
+)
+async def test_every_question_of_a_burst_is_answered(ask: Ask, burst: tuple[str, ...], articles: int) -> None:
+    """Each from its own article, in the order asked; what is no question adds nothing."""
+    answer = await ask(*burst)
+    assert len({citation.article_id for citation in answer.citations}) == articles == len(answer.citations)
+    assert answer.text == "\n\n".join(citation.quote for citation in answer.citations)
+    if articles == 2:
+        alone = [await ask(text) for text in burst]
+        assert [each.citations[0].article_id for each in alone] == [c.article_id for c in answer.citations]
+
+
 async def test_follow_up_is_understood_from_what_was_asked_before(ask: Ask) -> None:
     """'And to Canada?' is about delivery when delivery was the matter."""
     answer = await ask("and to Canada?", earlier=["How long does shipping take?"])
