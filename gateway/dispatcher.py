@@ -48,6 +48,8 @@ TIDY_EVERY = timedelta(seconds=1)
 FRESH = timedelta(seconds=1)
 """A claim older than this is renewed before anything is sent: the process may have been frozen meanwhile."""
 STORE_AGAIN = 0.5
+PACE = timedelta(milliseconds=10)
+"""How often at most commands are claimed and outcomes stored: at a flood, each time more of them."""
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -101,7 +103,7 @@ class Dispatcher:
         self._holding = Holding(
             limits=limits, share=delivery.per_connection, pause=delivery.longest_retry, metrics=metrics
         )
-        self._settlements = GroupCommit(self._at_once.connect, self._settle, most=128, writers=1)
+        self._settlements = GroupCommit(self._at_once.connect, self._settle, most=128, pace=PACE)
         self._running: dict[asyncio.Task[None], str] = {}
         self._freed = asyncio.Event()
         self._tidy_at = clock()
@@ -110,10 +112,12 @@ class Dispatcher:
 
     async def round(self, wake: asyncio.Event) -> None:
         """Start what is due, then sleep until something else may be; `wake` says so at once."""
+        began = asyncio.get_running_loop().time()
         wake.clear()
         self._freed.clear()
         pause = await self.step()
         await self._sleep(wake, pause)
+        await asyncio.sleep(began + PACE.total_seconds() - asyncio.get_running_loop().time())
 
     async def _sleep(self, wake: asyncio.Event, pause: timedelta) -> None:
         waits = [asyncio.ensure_future(wake.wait()), asyncio.ensure_future(self._freed.wait())]

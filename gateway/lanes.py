@@ -1,5 +1,6 @@
 """Working lanes: one transaction from raw events to commands (DESIGN §5)."""
 
+import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -35,6 +36,8 @@ from sync.store.inbox import Event, Form
 from sync.thread import CustomerState, HandOffState, Thread
 
 log = structlog.get_logger()
+HISTORY_EVERY = 0.2
+"""How often history is looked for while live events come without a pause, in seconds."""
 HISTORY_LANES, HISTORY_PER_LANE = 16, 2
 """A batch of history is small: what is live never waits long behind it."""
 
@@ -59,6 +62,8 @@ class Worked(Struct, kw_only=True):
     undelivered: list[str] = field(default_factory=list)
     """The connections at which messages failed that had been accepted."""
     parked: int = 0
+    more: bool = True
+    """Whether more may have waited than was taken."""
 
 
 class LaneWorker:
@@ -85,6 +90,8 @@ class LaneWorker:
         self._case_rules = casework.rules_of(settings)
         self._after = {True: "", False: ""}
         self._was_live = False
+        self._history_waits = True
+        self._look_for_history = 0.0
         self._tried: list[str] = []
 
     async def work(self) -> Worked:
@@ -109,13 +116,22 @@ class LaneWorker:
     async def _batch(self) -> Worked:
         async with transaction(self._engine) as connection:
             events = await self._next(connection)
-            return await self.apply(connection, events) if events else Worked()
+            if not events:
+                return Worked()
+            worked = await self.apply(connection, events)
+        full = len(self._tried) >= self._settings.lanes.lanes_per_batch
+        worked.more = full or len(events) >= inbox.EVENTS_PER_LANE or self._history_waits
+        return worked
 
     async def _next(self, connection: AsyncConnection) -> list[Event]:
         """The next events: live ones, and between their batches, however many wait, a little history."""
         self._tried = []
-        for history in (self._was_live, not self._was_live):
+        history_first = self._was_live and (self._history_waits or time.monotonic() >= self._look_for_history)
+        for history in (history_first, not history_first):
             lanes = await self._take(connection, history=history)
+            if history:
+                self._history_waits = bool(lanes)
+                self._look_for_history = time.monotonic() + HISTORY_EVERY
             if lanes:
                 self._tried = lanes
                 self._was_live = not history

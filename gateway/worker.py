@@ -21,6 +21,8 @@ from sync.store.threads import WAKE_DISPATCHERS
 log = structlog.get_logger()
 LOOK_ANYWAY = timedelta(seconds=5)
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+PACE = 0.01
+"""How often at most live events are worked, in seconds: at a flood, each time more of them."""
 LIVELY, LONGEST_REST = 1.0, 0.1
 """For so many seconds after a live event, a batch of history is followed by a rest of up to so many."""
 DRAIN = timedelta(seconds=15)
@@ -112,6 +114,9 @@ class Worker:
         ended = loop.time()
         if worked.received:
             self._live_at = ended
+            if not worked.more:
+                await _wait(wake, LOOK_ANYWAY)
+            await asyncio.sleep(began + PACE - loop.time())
         elif ended - self._live_at < LIVELY:
             # Only history was worked, and customers are about: the rest of the path needs its turn, too.
             await asyncio.sleep(min(LONGEST_REST, 2 * (ended - began)))

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, TIMESTAMP, distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel import SQLModel
 
+from config.database import Direct
 from knowledge import tables as _tables  # noqa: F401 - fills the metadata
 from knowledge.drafts import Draft
 from knowledge.retrieval import IndexedPassage, IndexedRevision
@@ -225,7 +226,8 @@ async def load_state(connection: AsyncConnection) -> State:
     return row[0], row[1], row[2]
 
 
-_SERVED = text("""
+_SERVED = Direct(
+    text("""
 SELECT r.ref FROM revision r JOIN article a ON a.ref = r.article_ref
 WHERE r.ref = ANY(:refs) AND a.withdrawn_at IS NULL
   AND COALESCE(r.valid_from, :now) <= :now AND COALESCE(r.valid_until, 'infinity') > :now
@@ -234,14 +236,14 @@ WHERE r.ref = ANY(:refs) AND a.withdrawn_at IS NULL
     WHERE later.article_ref = r.article_ref AND later.number > r.number
       AND COALESCE(later.valid_from, :now) <= :now)
 """).bindparams(bindparam("refs", type_=ARRAY(BIGINT)), bindparam("now", type_=TIMESTAMP(timezone=True)))
+)
 
 
 async def load_served(
     connection: AsyncConnection, revisions: Iterable[int], *, now: datetime
 ) -> frozenset[int]:
     """Which of these revisions are what their articles say at `now`. Every answer asks: kept cheap."""
-    rows = await connection.execute(_SERVED, {"refs": list(revisions), "now": now})
-    return frozenset(rows.scalars())
+    return frozenset(await _SERVED.values(connection, {"refs": list(revisions), "now": now}))
 
 
 async def load_indexed(connection: AsyncConnection) -> list[IndexedRevision]:

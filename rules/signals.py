@@ -5,6 +5,7 @@ Patterns, not a model: each hit is a quotable span, costs microseconds and can b
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -49,6 +50,11 @@ def _found(name: SignalName, text: str, match: re.Match[str]) -> Signal:
     return Signal(name, text[match.start() : match.end()].strip(" \t\n,.;!?~，。、；！？"))
 
 
+# Facts and verdicts ask about the same words in one go.
+_JUST_ASKED = 256
+
+
+@lru_cache(_JUST_ASKED)
 def asked_for_person(text: str) -> Signal | None:
     """The customer wants a person, in so many words."""
     plain = fold(text)[:_LONGEST]
@@ -74,6 +80,7 @@ def _wish_zh(plain: str) -> re.Match[str] | None:
     return None
 
 
+@lru_cache(_JUST_ASKED)
 def did_not_help(text: str) -> Signal | None:
     """The customer says that the answer was no use."""
     plain = fold(text)[:_LONGEST]

@@ -16,9 +16,10 @@ class GroupCommit(Generic[S, T, R]):
     """Collects items while earlier ones are being written, then writes them together.
 
     `write` commits a batch in a session and returns a result for each item; a session lasts while there is
-    anything to write. An item is done only when its batch is. A write that fails, or takes longer than
-    `limit`, fails all who wait: none of them may hope for better from the same database a moment later, and
-    each has a sender that will try again.
+    anything to write. An item is done only when its batch is. A writer begins no sooner than `pace` after it
+    last began, so that more share what a write costs; who comes after a pause doesn't wait. A write that
+    fails, or takes longer than `limit`, fails all who wait: none of them may hope for better from the same
+    database a moment later, and each has a sender that will try again.
     """
 
     def __init__(
@@ -28,12 +29,14 @@ class GroupCommit(Generic[S, T, R]):
         *,
         most: int = 256,
         writers: int = 1,
+        pace: timedelta = timedelta(0),
         limit: timedelta | None = None,
     ) -> None:
         self._session = session
         self._write = write
         self._most = most
         self._free = writers
+        self._pace = pace.total_seconds()
         self._limit = limit.total_seconds() if limit else None
         self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -62,10 +65,13 @@ class GroupCommit(Generic[S, T, R]):
                         while self._waiting:
                             count = min(self._most, len(self._waiting))
                             batch = [self._waiting.popleft() for _ in range(count)]
+                            began = asyncio.get_running_loop().time()
                             if self._limit is not None:
-                                patience.reschedule(asyncio.get_running_loop().time() + self._limit)
+                                patience.reschedule(began + self._limit)
                             _succeed(batch, await self._write(session, [item for item, _ in batch]))
                             batch = []
+                            if self._pace:
+                                await asyncio.sleep(began + self._pace - asyncio.get_running_loop().time())
                 except Exception as error:  # noqa: BLE001 - whatever it is, it is told to those who wait
                     self._fail(batch, error)
         except BaseException:

@@ -5,12 +5,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, func, insert, select, text, tuple_
+from sqlalchemy import Select, func, insert, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
-from sqlmodel import col
 
 from config.database import Direct, written_between
 from rules.engine import Fired
@@ -73,15 +72,23 @@ async def save_decisions(connection: AsyncConnection, rows: Sequence[dict[str, A
         await _DECISIONS.many(connection, rows)
 
 
+_OPENINGS = Direct(
+    text("""
+SELECT t.conversation_ref, t.number, t.opened_at FROM unnest(:refs, :numbers) AS w(ref, number)
+JOIN turn t ON t.conversation_ref = w.ref AND t.number = w.number
+""").bindparams(bindparam("refs", type_=ARRAY(BIGINT)), bindparam("numbers", type_=ARRAY(BIGINT)))
+)
+
+
 async def load_openings(
     connection: AsyncConnection, turns: Iterable[tuple[int, int | None]]
 ) -> dict[tuple[int, int | None], datetime]:
     """When each of these turns (conversation, number) was opened."""
-    rows = await connection.execute(
-        select(col(Turn.conversation_ref), col(Turn.number), col(Turn.opened_at)).where(
-            tuple_(col(Turn.conversation_ref), col(Turn.number)).in_(list(turns))
-        )
-    )
+    pairs = list(turns)
+    if not pairs:
+        return {}
+    refs, numbers = zip(*pairs, strict=True)
+    rows = await _OPENINGS.rows(connection, {"refs": list(refs), "numbers": list(numbers)})
     return {(row.conversation_ref, row.number): row.opened_at for row in rows}
 
 

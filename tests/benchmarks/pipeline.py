@@ -53,7 +53,7 @@ def _event(number: int, person: int, turn: int) -> RawEvent:
             id=f"msg_{number}",
             conversation_id=where,
             author="customer",
-            text=QUESTIONS[turn],
+            text=f"{QUESTIONS[turn]} ({number})",  # no two say the same
             revision=number,
             created_at=now,
         ),
