@@ -116,7 +116,7 @@ def hear(customer: SharedRecord, rules: FieldRules, news: News) -> None:
     for each in sorted(customer.everyone, key=lambda one: one.ref != one.main_ref):
         if each is customer or not _belongs(each):
             _hear_one(each, rules, news if each is customer else msgspec.structs.replace(news, by=""))
-    _reconsider(customer, news.now)
+    _reconsider(customer, rules, news.now)
 
 
 def _belongs(customer: SharedRecord) -> bool:
@@ -241,18 +241,41 @@ def _dispute(customer: SharedRecord, name: str, copy: Copy, conflict: Conflict, 
     )
 
 
-def _reconsider(customer: SharedRecord, now: datetime) -> None:
-    """Bring open conflicts up to the golden value, which another record may just have changed."""
+def _reconsider(customer: SharedRecord, rules: FieldRules, now: datetime) -> None:
+    """Bring open conflicts up to the golden value, which another record may just have changed.
+
+    Some end by that: both hold the same now, or ours is again what theirs was edited from.
+    """
     moved = main_of(customer).dirty
-    for each in customer.everyone:
+    settled = True
+    while settled:
+        disputed = [
+            (each, name, copy)
+            for each in customer.everyone
+            for name, copy in each.shared.items()
+            if copy.dispute
+        ]
+        settled = any(_end_dispute(each, name, copy, rules, now) for each, name, copy in disputed)
+    for each in customer.everyone if moved else ():
         for name, copy in each.shared.items():
-            if copy.dispute is None:
-                continue
-            ours, theirs = golden(customer, name), copy.dispute.theirs
-            if same(ours.value, theirs.value):
-                _settle(each, name, copy, theirs.value, now)
-            elif moved:
+            if copy.dispute is not None:
+                ours, theirs = golden(customer, name), copy.dispute.theirs
                 each.conflicts.append(Moved(ref=copy.dispute.ref, ours=ours, theirs=theirs))
+
+
+def _end_dispute(each: SharedRecord, name: str, copy: Copy, rules: FieldRules, now: datetime) -> bool:
+    """Whether what they were at odds about can be decided now, and is."""
+    rule = rules.listed.get(name)
+    if rule is None or copy.dispute is None:
+        return False
+    theirs = copy.dispute.theirs
+    match decide(rule, base=copy.held, ours=golden(each, name), theirs=theirs):
+        case Merged(version):
+            put(each, name, version)
+            _settle(each, name, copy, theirs.value, now)
+            return True
+        case Conflict():
+            return False
 
 
 def behind(customer: SharedRecord, rules: FieldRules) -> list[SharedRecord]:

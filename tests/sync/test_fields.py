@@ -248,6 +248,22 @@ class Mirrored(RuleBasedStateMachine):
         assert fields.behind(self.people["crm"], RULES) == []
 
 
+def test_a_conflict_ends_when_ours_is_again_what_theirs_was_edited_from() -> None:
+    """Nothing is left to decide then; and whatever is told again decides nothing else."""
+    machine = Mirrored()
+    for side, value in (("crm", "lead"), ("erp", "trial")):
+        machine.edited(side, {"attributes.stage": value})
+        machine.hear(*machine.webhooks.pop())
+    machine.edited("crm", {"attributes.stage": None})
+    machine.hear(*machine.webhooks.pop())
+    assert fields.is_disputed(machine.people["crm"], "attributes.stage")
+    machine.edited("erp", {"attributes.stage": "lead"})
+    machine.hear(*machine.webhooks.pop())
+    assert not fields.is_disputed(machine.people["crm"], "attributes.stage")
+    machine.teardown()
+    assert [each.values.get("attributes.stage") for each in machine.sides.values()] == [None, None, None]
+
+
 def test_our_write_told_back_is_no_edit_though_a_newer_edit_waits() -> None:
     """Its answer was lost, and it bears the vendor's time of a moment ago: it must not win all the same."""
     machine = Mirrored()
