@@ -55,7 +55,7 @@ def own_message(finished: Finished, ref: int) -> dict[str, Any]:
         "private": private,
         "attachments": [],
         "origin": "live",
-        "sent_at": finished.ended_at,
+        "sent_at": finished.vendor_at or finished.ended_at,
         "seen_at": finished.ended_at,
         "command_ref": claimed.ref,
     }
