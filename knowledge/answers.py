@@ -103,7 +103,8 @@ class Answerer:
         findings = look_up(question.texts, question.earlier, index, now=now) if index else []
         if index is None or not findings:
             return _nothing(language)
-        return self._best(await self._still_served(findings, now=now), index, language)
+        served = await self._still_served(findings, now=now)
+        return self._best(served, question.texts, index, language)
 
     async def _still_served(self, findings: Sequence[Finding], *, now: datetime) -> list[Finding]:
         refs = {hit.revision.ref for finding in findings for hit in finding.hits}
@@ -111,11 +112,13 @@ class Answerer:
             served = await store.load_served(connection, refs, now=now)
         return [finding.only(served) for finding in findings]
 
-    def _best(self, findings: Sequence[Finding], index: LanguageIndex, language: str) -> Answer:
+    def _best(
+        self, findings: Sequence[Finding], texts: Sequence[str], index: LanguageIndex, language: str
+    ) -> Answer:
         finding = most_certain(findings, threshold=self._threshold)
         if finding.confidence < self._threshold:
             return _nothing(language, finding)
-        matters = each_matter(findings, threshold=self._threshold)
+        matters = each_matter(findings, texts, threshold=self._threshold)
         citations = tuple(_cite(each.hits[0], frozenset(content(each.query)), index) for each in matters)
         return Answer(
             kind=AnswerKind.ANSWER,

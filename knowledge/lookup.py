@@ -65,24 +65,30 @@ def most_certain(findings: Sequence[Finding], *, threshold: float) -> Finding:
     return max(findings, key=lambda f: f.confidence)
 
 
-def each_matter(findings: Sequence[Finding], *, threshold: float) -> list[Finding]:
+def each_matter(findings: Sequence[Finding], texts: Sequence[str], *, threshold: float) -> list[Finding]:
     """The findings to answer with, in the order asked: customers put several questions into one burst.
 
-    The most certain one, and those of other questions that stand on their own and lead to other articles.
+    The most certain one, and those of other messages or questions that would be answered if they had come
+    alone, and lead to other articles.
     """
     best = most_certain(findings, threshold=threshold)
+    alone = [each for each in findings if _stands_alone(each, texts) and each.confidence >= threshold]
     chosen = {best.article_id: best}
-    for finding in sorted(findings, key=lambda each: -each.confidence):
-        stands = finding.weight == 1 and finding.confidence >= threshold and _ASKS.search(finding.query)
-        if best.confidence >= threshold and stands and "\n" not in finding.query:
+    if best.confidence >= threshold:
+        for finding in sorted(alone, key=lambda each: -each.confidence):
             chosen.setdefault(finding.article_id, finding)
+    asked = [finding.article_id for finding in alone]
     kept = list(chosen)[:_MOST_MATTERS]
-    asked = [finding.article_id for finding in findings if "\n" not in finding.query]
-    return sorted((chosen[one] for one in kept), key=lambda f: _place(asked, f.article_id))
+    return [chosen[one] for one in sorted(kept, key=lambda one: asked.index(one) if one in asked else -1)]
 
 
-def _place(asked: Sequence[str], article_id: str) -> int:
-    return asked.index(article_id) if article_id in asked else -1
+def _stands_alone(finding: Finding, texts: Sequence[str]) -> bool:
+    whole = any(finding.query.strip() == text.strip() for text in texts)
+    return (
+        finding.weight == 1
+        and (whole or _ASKS.search(finding.query) is not None)
+        and "\n" not in finding.query
+    )
 
 
 def _queries(texts: Sequence[str]) -> list[str]:

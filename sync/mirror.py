@@ -182,7 +182,10 @@ def apply_conversation(
 
 
 def _resolved(thread: Thread, record: ConversationRecord, at: datetime, *, late: bool) -> tuple[Meaning, ...]:
-    """That it was resolved, if it was, unless a person has come to it since; told `late`, or another bot."""
+    """That it was resolved, if it was, unless a person has come to it since; or, told `late`, another bot.
+
+    Not by what we wrote: it has its own way with the lease.
+    """
     if record.status != Status.RESOLVED:
         return ()
     conversation = thread.conversation
@@ -193,7 +196,8 @@ def _resolved(thread: Thread, record: ConversationRecord, at: datetime, *, late:
     fresh = (message for message in thread.messages if not message.private)
     said: tuple[Spoken | MessageState, ...] = (*thread.recent, *fresh)
     since = tuple(message for message in said if message.sent_at > at)
-    if any(message.author == Author.AGENT or (late and message.author == Author.AI) for message in since):
+    come = {Author.AGENT, Author.AI} if late else {Author.AGENT}
+    if any(message.author in come and message.command_ref is None for message in since):
         return ()
     return (Resolved(late, tuple(message for message in since if message.author == Author.CUSTOMER)),)
 

@@ -228,6 +228,8 @@ class Spoken(Struct, frozen=True, kw_only=True):
     author: str
     text: str
     sent_at: datetime
+    command_ref: int | None = None
+    """The command that wrote it, if it is ours."""
 
 
 class PeoplePast(Struct, frozen=True, kw_only=True):

@@ -136,7 +136,7 @@ async def load_known_messages(
 _RECENT = Direct(
     text("""
 SELECT m.* FROM unnest(:refs) AS c(ref) CROSS JOIN LATERAL (
-    SELECT conversation_ref, id, author, text, sent_at FROM message
+    SELECT conversation_ref, id, author, text, sent_at, command_ref FROM message
     WHERE conversation_ref = c.ref AND NOT private AND author <> 'system'
     ORDER BY sent_at DESC, ref DESC LIMIT :most) m
 ORDER BY m.sent_at
@@ -149,8 +149,8 @@ async def load_recent(connection: AsyncConnection, threads: Iterable[Thread], *,
     by_ref = {thread.ref: thread for thread in threads}
     if by_ref:
         for row in await _RECENT.rows(connection, {"refs": list(by_ref), "most": most}):
-            spoken = Spoken(id=row.id, author=row.author, text=row.text, sent_at=row.sent_at)
-            by_ref[row.conversation_ref].recent.append(spoken)
+            told = {name: row[name] for name in Spoken.__struct_fields__}
+            by_ref[row.conversation_ref].recent.append(Spoken(**told))
 
 
 async def load_people(connection: AsyncConnection, threads: Iterable[Thread]) -> None:

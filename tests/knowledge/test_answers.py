@@ -94,6 +94,7 @@ async def test_greeting_before_a_question_does_not_hide_it(ask: Ask) -> None:
     [
         (("Can I pay with PayPal?", "How long does shipping take?"), 2),
         (("付款失败怎么办", "怎么申请退货"), 2),
+        (("How do I delete my account?", "I forgot my password"), 2),
         (("I bought a jacket last week.", "How long does shipping take?"), 1),
         (("How long does shipping take?", "How long does shipping take to arrive?"), 1),
     ],

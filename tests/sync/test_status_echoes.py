@@ -96,6 +96,14 @@ def test_a_resolving_told_after_a_persons_later_word_is_past() -> None:
     assert hear(ours, Status.RESOLVED, 3) == ()
 
 
+def test_our_own_word_since_keeps_nobody() -> None:
+    """The desk replied after the agent had resolved it: whoever spoke before that has let go."""
+    ours = thread(Status.RESOLVED, set_by_us(10, Status.RESOLVED))
+    since = NOW + timedelta(seconds=5)
+    ours.recent = [Spoken(id="msg_2", author="agent", text="Mei here", sent_at=since, command_ref=7)]
+    assert hear(ours, Status.RESOLVED, 3) == (Resolved(late=True),)
+
+
 def test_resolved_by_a_person_while_ours_is_under_way_is_resolved() -> None:
     """Whose doing it was doesn't matter: who spoke before it has let go."""
     waiting = msgspec.structs.replace(set_by_us(10, Status.RESOLVED), claimed_at=None, state="waiting")
