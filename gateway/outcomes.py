@@ -55,7 +55,16 @@ def own_message(finished: Finished, ref: int) -> dict[str, Any]:
         "private": private,
         "attachments": [],
         "origin": "live",
-        "sent_at": finished.vendor_at or finished.ended_at,
+        "sent_at": _sent_at(finished),
         "seen_at": finished.ended_at,
         "command_ref": claimed.ref,
     }
+
+
+def _sent_at(finished: Finished) -> datetime:
+    """By the vendor's clock, as all others in the conversation; where it counts in seconds, by ours.
+
+    Else it would stand before the question of that second.
+    """
+    told = finished.vendor_at
+    return told if told is not None and told.microsecond else finished.ended_at
