@@ -132,9 +132,14 @@ def _reason(response: httpx.Response, secrets: Iterable[str]) -> str:
     if found is None:
         return ""
     text = found if isinstance(found, str) else msgspec.json.encode(found).decode()
-    for secret in (*_credentials(response.request), *secrets):
+    return ": " + harmless(text, (*_credentials(response.request), *secrets))
+
+
+def harmless(text: str, secrets: Iterable[str]) -> str:
+    """A vendor's words for an error: without secrets, addresses and long numbers, and not too many."""
+    for secret in secrets:
         text = text.replace(secret, "•••")
-    return ": " + _PERSONAL.sub("•••", text)[:_REASON_LENGTH]
+    return _PERSONAL.sub("•••", text)[:_REASON_LENGTH]
 
 
 def _credentials(request: httpx.Request) -> list[str]:

@@ -1,6 +1,7 @@
 """The adapter that a description makes."""
 
 import secrets
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, ClassVar
 import httpx
 from msgspec import structs
 
-from adapters.attachments import Upload
+from adapters.attachments import Fetch, Upload, same_origin
 from adapters.contract import Adapter, decode
 from adapters.declared import commands, hooks, lookups, pages
 from adapters.declared import description as declared
@@ -18,9 +19,9 @@ from adapters.declared.loading import load, manifest_of
 from adapters.declared.paging import Walk
 from adapters.declared.reading import Reader
 from adapters.declared.requests import Caller, answered, fault
-from adapters.errors import AdapterError, Fatal, InvalidSettings, Unsupported
+from adapters.errors import AdapterError, Fatal, InvalidSettings
 from adapters.manifest import Field, Label, Manifest, Role, Settings, Tier
-from adapters.model import Change, Command, Found, Page, PullKind, Pushed, Query
+from adapters.model import Attachment, Change, Command, Found, Page, PullKind, Pushed, Query
 from adapters.signing import Signed
 from adapters.webhook import HookReply, Receipt, Webhook
 
@@ -97,7 +98,7 @@ class Declared(Adapter):
     def receive(self, webhook: Webhook, payload: Any) -> Receipt:
         """The events in it that mean something."""
         if self.description.webhook is None:
-            raise Unsupported(f"{self.manifest.title} sends no webhooks")
+            return Receipt(deliveries=(), reply=HookReply(status=404, body=b"no webhook is described"))
         return hooks.receive(self.description.webhook, self._reader, webhook, payload)
 
     def greet(self, webhook: Webhook) -> HookReply:
@@ -142,6 +143,18 @@ class Declared(Adapter):
         if how is None:
             return await super().find(query)
         return await lookups.look_up(how, query, self._caller, self._reader)
+
+    def fetch(self, attachment: Attachment) -> Fetch:
+        """With our credentials, where the description says so and the file lies at the vendor's own host."""
+        message = self.description.records.message
+        needed = message is not None and message.attachments is not None and message.attachments.credentials
+        if not needed or not same_origin(attachment.url, str(self.http.base_url)):
+            return super().fetch(attachment)
+        made = self.endpoint(self.settings)
+        headers = dict(made["headers"])
+        if isinstance(made.get("auth"), tuple):
+            headers["Authorization"] = f"Basic {b64encode(':'.join(made['auth']).encode()).decode()}"
+        return Fetch(url=attachment.url, headers=headers)
 
     def complaint(self, answer: Any, response: httpx.Response) -> AdapterError | None:  # noqa: ARG002 - read again, beside its status
         """The first of the described errors that the answer means."""

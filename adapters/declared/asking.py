@@ -42,9 +42,13 @@ class Request(Part, frozen=True, kw_only=True):
 
 
 class Step(Request, frozen=True, kw_only=True):
-    """A request of a command. Its answer is `steps.NAME` for those after it, under the name in `as`."""
+    """A request of a command. Its answer is `steps.NAME` for those after it, under the name in `as`.
+
+    With `each`, a list, it is made once for every item, which is `it`.
+    """
 
     when: If | None = None
+    each: If | None = None
     name: str = msgspec.field(default="", name="as")
 
 
@@ -93,6 +97,12 @@ class Next(Part, frozen=True, kw_only=True):
             raise ValueError("`most` is how many pages the vendor gives at most: 1 or more")
 
 
+class Search(Request, frozen=True, kw_only=True):
+    """A list: of messages among which ours is looked for, or of what comes before a listing's first page."""
+
+    items: OfAnswer
+
+
 class Listing(Request, frozen=True, kw_only=True):
     """How something is listed.
 
@@ -108,6 +118,7 @@ class Listing(Request, frozen=True, kw_only=True):
     since: Literal["iso", "s", "ms"] = "iso"
     total: OfAnswer | None = None
     last: OfAnswer | None = None
+    head: Search | None = None
     customer: OfItem | None = None
 
 
@@ -115,12 +126,6 @@ class Lookup(Request, frozen=True, kw_only=True):
     """How one thing is looked up."""
 
     found: OfAnswer
-
-
-class Search(Request, frozen=True, kw_only=True):
-    """How messages are listed among which one is looked for, the newest of them included."""
-
-    items: OfAnswer
 
 
 class Find(Part, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import cel
 import msgspec
 from msgspec import UNSET
 
@@ -55,11 +56,21 @@ async def carry_out(
         context = caller.facts(**asked, steps=steps)
         if request.when is not None and not request.when.holds(context):
             continue
-        response = await caller.send(request, context, uploads)
-        told = answered(response)
-        if request.name:
-            steps[request.name] = body_of(response)
+        for it in _items(request, context):
+            each = caller.facts(**asked, steps=steps, it=it)
+            response = await caller.send(request, each, uploads)
+            told = answered(response)
+            if request.name:
+                steps[request.name] = body_of(response)
     return _pushed(how.yields, reader, {**told, "command": asked["command"], "steps": steps})
+
+
+def _items(request: declared.Step, context: cel.Context) -> list[Any]:
+    """For what a request is made: for everything in a list, else once."""
+    if request.each is None:
+        return [None]
+    listed = request.each.sent(context)
+    return listed if isinstance(listed, list) else []
 
 
 def _asked(command: Command, description: declared.Description) -> dict[str, Any]:

@@ -23,7 +23,7 @@ _PATH = re.compile(r"(?<![\w.)\]])([A-Za-z_]\w*)((?:\s*\.\s*[A-Za-z_]\w*(?!\s*\(
 _PLAIN = re.compile(r"\s*[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[\d+\]|\[\"[^\"\\]*\"\])*\s*")
 _CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
-_WORDS = frozenset({"true", "false", "null", "in"})
+_WORDS = frozenset({"true", "false", "null", "in", "bool", "list", "map"})
 _SYNTAX = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?([^\n]+)")
 _TAG = re.compile(r"<(br|/p|/div|/li|/tr)\b[^>]*>|<[^>]*>", re.IGNORECASE)
 _HIDDEN = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
@@ -52,9 +52,15 @@ def parsed(text: Any) -> Any:
         return None
 
 
+def marked_up(text: Any) -> str:
+    """A plain text as HTML, for vendors that take nothing else."""
+    return html.escape(str(text or ""), quote=False).replace("\n", "<br>")
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "json": parsed,
     "plain": plain,
+    "html": marked_up,
     "join": lambda items, between: str(between).join(map(str, items or ())),
     "split": lambda text, between: str(text or "").split(str(between) or None),
     "lower": lambda text: str(text or "").lower(),

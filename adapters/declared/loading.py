@@ -99,8 +99,8 @@ def _settings(fields: Any) -> dict[str, bool]:
 def _faults(description: Description) -> Iterator[Fault]:
     """What no single line shows."""
     yield from _names(description)
-    if description.webhook is None and not description.pages:
-        yield (), "nothing ever comes in: describe a `webhook`, or `pages`"
+    if description.webhook is None and not description.pages and not description.commands:
+        yield (), "nothing comes in or goes out: describe a `webhook`, `pages` or `commands`"
     if description.webhook is not None:
         yield from _hook_faults(description, description.webhook)
     for kind, listing in description.pages.items():

@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from adapters.declared import description as declared
 from adapters.declared import paging
-from adapters.declared.expressions import facts
+from adapters.declared.expressions import ABSENT, facts
 from adapters.declared.paging import Walk
 from adapters.declared.reading import Reader, text_of
 from adapters.declared.requests import Caller, answered
@@ -46,12 +46,15 @@ async def pull(
     told = facts(**known)
     items = listing.items.value(told)
     raws = items if isinstance(items, list) else []
-    changes = [_pulled(kind, listing, raw, scope=scope, reader=reader, known=known) for raw in raws]
+    before = await _head(listing, walk, asked=asked, scope=scope, caller=caller, reader=reader)
+    changes = [
+        _pulled(kind, listing, raw, scope=scope, reader=reader, known=known) for raw in [*before, *raws]
+    ]
     times = [None if change.occurred_at == EPOCH else change.occurred_at for change in changes]
     mark = _mark(listing, told, response, base_url)
-    is_over = listing.last is not None and listing.last.holds(told)
+    is_over = items is ABSENT or (listing.last is not None and listing.last.holds(told))
     leads_nowhere = mark is None and listing.next.by in {"cursor", "link", "nothing"}
-    onward, last = walk.step(listing, times, mark=mark, over=is_over or leads_nowhere)
+    onward, last = walk.step(listing, times[len(before) :], mark=mark, over=is_over or leads_nowhere)
     total = listing.total.value(told) if listing.total is not None else None
     return Page(
         changes=tuple(changes[index] for index in paging.new_ones(walk, listing, times)),
@@ -59,6 +62,23 @@ async def pull(
         last=last,
         total=total if isinstance(total, int) else None,
     )
+
+
+async def _head(
+    listing: declared.Listing,
+    walk: Walk,
+    *,
+    asked: dict[str, Any],
+    scope: str,
+    caller: Caller,
+    reader: Reader,
+) -> list[Any]:
+    """What comes before the first page."""
+    if listing.head is None or walk.page:
+        return []
+    response = await caller.send(listing.head, caller.facts(page=asked, conversation_id=scope))
+    found = listing.head.items.value(facts(**answered(response, page=asked), settings=reader.settings))
+    return found if isinstance(found, list) else []
 
 
 def _mark(

@@ -54,7 +54,7 @@ class Walk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         again = type(self)(since=newest or self.since)
         if listing.order == "newest" and self.since is not None and any(each < self.since for each in known):
             return again, True
-        if over or not times or self._short(listing, len(times)):
+        if over or (listing.last is None and self._short(listing, len(times))):
             return self._ended(listing, again, mark), True
         if listing.next.most is not None and self.page + 1 >= listing.next.most:
             if newest is None or newest == self.since:
@@ -65,7 +65,7 @@ class Walk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         return msgspec.structs.replace(self, page=self.page + 1, mark=mark, newest=newest), False
 
     def _short(self, listing: declared.Listing, items: int) -> bool:
-        return listing.next.by in {"number", "offset"} and 0 < items < listing.size
+        return items == 0 or (listing.next.by in {"number", "offset"} and items < listing.size)
 
     def _ended(self, listing: declared.Listing, again: Self, mark: str | None) -> Self:
         """Where the next walk begins."""

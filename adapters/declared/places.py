@@ -55,6 +55,7 @@ class InRequest(Template):
 
     reads = (
         "command",
+        "it",
         "text",
         "status",
         "channel",

@@ -5,7 +5,7 @@ must be there.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -83,10 +83,13 @@ class Reader:
         )
 
     def message(self, raw: Any, *, sent_at: datetime | None = None) -> MessageRecord:
-        """A message; `sent_at` stands in for a time that it doesn't tell. Raises Malformed."""
+        """A message; `sent_at` stands in for a time that it doesn't tell. Raises Malformed.
+
+        Where the description names no time at all, it is the time of reading.
+        """
         how, it = self._description.records.message, self._facts(raw)
         assert how is not None
-        sent = self.time(how.sent_at, it) or sent_at
+        sent = self.time(how.sent_at, it) or sent_at or (None if how.sent_at else datetime.now(UTC))
         if sent is None:
             raise Malformed("the message tells no time at which it was sent")
         told = self._told(how.author, it, Author, self._description.authors)
@@ -134,14 +137,14 @@ class Reader:
         for raw in listed if isinstance(listed, list) else ():
             assert how is not None
             each = self._facts(raw if isinstance(raw, dict) else {"value": raw})
-            name, url, size = _text(how.id, each), _text(how.url, each), _value(how.size, each)
+            name, url, size = _text(how.id, each), _text(how.url, each), _text(how.size, each) or ""
             if name and url:
                 yield Attachment(
                     id=name,
                     url=url,
                     name=_text(how.name, each) or "",
                     content_type=_text(how.content_type, each) or _TYPE,
-                    size=size if isinstance(size, int) and not isinstance(size, bool) else None,
+                    size=int(size) if size.isdecimal() else None,
                 )
 
     def _facts(self, raw: Any) -> cel.Context:

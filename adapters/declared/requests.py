@@ -13,9 +13,7 @@ from adapters.attachments import Upload
 from adapters.declared import description as declared
 from adapters.declared.expressions import ABSENT, facts
 from adapters.errors import AdapterError, Fatal, Outdated, Rejected, Retryable, Unsupported
-from adapters.http import SAFE_METHODS, body_of, retry_after
-
-_REASON_LENGTH = 200
+from adapters.http import SAFE_METHODS, body_of, harmless, retry_after
 
 Exchange = Callable[..., Awaitable[httpx.Response]]
 
@@ -71,9 +69,7 @@ def fault(
     for each in faults:
         if each.when.holds(context):
             said = each.reason.value(context) if each.reason is not None else ABSENT
-            text = "" if said is ABSENT or said is None else f": {_plain(said)[:_REASON_LENGTH]}"
-            for secret in hidden:
-                text = text.replace(secret, "•••")
+            text = "" if said is ABSENT or said is None else f": {harmless(_plain(said), hidden)}"
             request = response.request
             detail = f"{request.method} {request.url.path} answered {response.status_code}{text}"
             return _error(each, detail, response, context)

@@ -64,8 +64,12 @@ class Conversation(Part, frozen=True, kw_only=True):
 
 
 class Attachments(Part, frozen=True, kw_only=True):
-    """How a message's files are read: `each` is their list, and `it` one of them in the rest."""
+    """How a message's files are read: `each` is their list, and `it` one of them in the rest.
 
+    `credentials`: the vendor's own host gives them out only to those who may ask.
+    """
+
+    credentials: bool = False
     each: OfRecord
     id: OfRecord
     url: OfRecord

@@ -21,6 +21,8 @@ class Entry(Struct, frozen=True, kw_only=True):
     source: str
     manifest: Manifest | None = None
     broken: str = ""
+    made: bool = False
+    """What it can do is known only with a connection's settings."""
 
     @property
     def title(self) -> str:
@@ -36,11 +38,12 @@ def entries(*, shipped: bool = False) -> list[Entry]:
             continue
         source = f"{entry.dist.name} {entry.dist.version}" if entry.dist else ""
         try:
-            manifest = registry.get(entry.name).manifest
+            adapter = registry.get(entry.name)
         except BrokenAdapter as error:
             found.append(Entry(name=entry.name, source=source, broken=error.detail))
         else:
-            found.append(Entry(name=entry.name, source=source, manifest=manifest))
+            made = "of" in vars(adapter)
+            found.append(Entry(name=entry.name, source=source, manifest=adapter.manifest, made=made))
     return found
 
 
@@ -57,7 +60,7 @@ def examine(name: str) -> Report:
 
 def table(every: list[Entry]) -> tuple[list[str], list[list[str]]]:
     """Capabilities down, adapters across: `●` where one has it."""
-    working = [each for each in every if each.manifest and each.manifest.capabilities]
+    working = [each for each in every if each.manifest and not each.made]
     rows = [
         [
             capability.value,

@@ -37,8 +37,8 @@ def adapters_page() -> tuple[str, str, list[str]]:
     tiers, abilities = [], []
     for each in matrix.entries(shipped=True):
         assert each.manifest is not None
-        if not each.manifest.capabilities:
-            continue  # `http` is what its file says
+        if each.made:
+            continue
         report = matrix.examine(each.name)
         readme = f"[{each.title}](../../adapters/vendors/{each.name}/README.md)"
         exempt = "; ".join(f"`{name}`: {why}" for name, why in sorted(each.manifest.exemptions.items()))

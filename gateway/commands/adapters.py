@@ -37,7 +37,7 @@ def list_() -> None:
     """Show every installed adapter, where it comes from, and what is wrong with a broken one."""
     shown = Table("adapter", "vendor", "tier claimed", "from", "state")
     for each in tables.entries():
-        tier = each.manifest.tier.value if each.manifest and each.manifest.capabilities else ""
+        tier = each.manifest.tier.value if each.manifest and not each.made else ""
         state = escape(each.broken) if each.broken else "ok"
         shown.add_row(each.name, escape(each.title), tier, each.source, state)
     out.print(shown)

@@ -92,7 +92,7 @@ def changed(place: str, value: Any) -> Raw:
 
 PAGE = {"get": "/t", "items": "answer.items"}
 TOGETHER = [
-    ("webhook", None, "nothing ever comes in: describe a `webhook`, or `pages`"),
+    ("webhook", None, "nothing comes in or goes out: describe a `webhook`, `pages` or `commands`"),
     ("records.conversation", None, "say in `records.conversation` how"),
     ("webhook.signature", {"header": "X", "secret_field": "hook"}, "there is no secret field `hook`"),
     ("webhook.signature", {"header": "X", "secret_field": "bot"}, "there is no secret field `bot`"),

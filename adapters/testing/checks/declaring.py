@@ -57,7 +57,7 @@ def manifest(subject: Subject) -> None:
     """The manifest is complete: roles, labels in both languages, capabilities, a README beside it."""
     told = subject.adapter.manifest
     require(told.roles, "manifest.toml names no role")
-    require(told.capabilities, "manifest.toml names no capability")
+    require(told.capabilities or subject.webhooks, "it can do nothing, and hears nothing")
     for field in told.fields:
         require(field.label.en and field.label.zh, f"the field {field.name} has no label in both languages")
     readme = subject.adapter.home() / "README.md"

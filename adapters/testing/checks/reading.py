@@ -15,6 +15,7 @@ from adapters.testing.subject import Subject
 from adapters.testing.vendor import texts
 
 _MOMENT = timedelta(minutes=1)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 _STRANGE = (
     b"{}",
     b"[]",
@@ -167,9 +168,16 @@ def _walk(value: Any, where: str) -> Iterator[tuple[str, Any]]:
 
 def _timeless(change: Change) -> Change:
     """Without the time of reading, where an adapter had to put that for a time that isn't told."""
-    occurred_at: datetime = change.occurred_at
-    is_now = abs(datetime.now().astimezone() - occurred_at) < _MOMENT if occurred_at.tzinfo else False
-    return msgspec.structs.replace(change, occurred_at=datetime.max.replace(tzinfo=UTC)) if is_now else change
+    replace = msgspec.structs.replace
+    if not _is_now(change.occurred_at):
+        return change
+    if isinstance(change, MessagePosted) and _is_now(change.message.sent_at):
+        change = replace(change, message=replace(change.message, sent_at=_NEVER))
+    return replace(change, occurred_at=_NEVER)
+
+
+def _is_now(at: datetime) -> bool:
+    return at.tzinfo is not None and abs(datetime.now().astimezone() - at) < _MOMENT
 
 
 def _with_text(subject: Subject) -> tuple[str, str]:
