@@ -45,6 +45,30 @@ def test_the_example_earns_what_it_claims(acme: Path) -> None:
         assert line == shown or (shown.endswith("…") and line.startswith(shown[:-1]))
 
 
+def test_the_examples_own_test_passes(acme: Path) -> None:
+    """In a process of its own, with nothing but what is installed."""
+    told_by_pytest = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:randomly",
+            acme.with_name("test_acme.py"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+        cwd=acme.parent,
+    )
+    assert told_by_pytest.returncode == 0, told_by_pytest.stdout
+    assert "TestAcme: bronze" in told_by_pytest.stdout
+
+
 def test_the_mistakes_are_told_as_printed(acme: Path) -> None:
     """With those three in the file."""
     text = acme.read_text(encoding="utf-8")
