@@ -32,6 +32,13 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Several test processes share out whole files; one takes all in which something must happen in time."""
+    for item in items:
+        folder = item.path.parent.name
+        item.add_marker(pytest.mark.xdist_group(folder if folder == "faults" else item.path.name))
+
+
 def pytest_collection_finish() -> None:
     """Keep the collector off what importing made: it would walk it again in the middle of every test."""
     gc.collect()

@@ -1,10 +1,11 @@
 """Real worker processes that may die at a named point."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from support.bridge import Bridge
 
 ROOT = Path(__file__).parent.parent.parent
 Process = subprocess.Popen[bytes]
+PATIENCE = 30.0
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def settings_file(bridge: Bridge, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(settings_file: Path) -> Iterator[Callable[..., Process]]:
+async def start(settings_file: Path) -> AsyncIterator[Callable[..., Process]]:
     """Start a worker; given a function, a moment and a number, one that dies (or is frozen) there."""
     started: list[Process] = []
 
@@ -44,4 +46,15 @@ def start(settings_file: Path) -> Iterator[Callable[..., Process]]:
         if process.poll() is None:
             process.terminate()
             process.send_signal(signal.SIGCONT)
-        process.wait(30)
+    # They finish what they have begun, and the helpdesk that they speak with runs in this loop.
+    ended = await asyncio.gather(*map(_ended, started))
+    assert all(ended), "a worker that was told to stop went on for half a minute"
+
+
+async def _ended(process: Process) -> bool:
+    try:
+        await asyncio.to_thread(process.wait, PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return False
+    return True
