@@ -23,7 +23,7 @@ from sqlalchemy import text
 from adapters.vendors.memory.server import MemoryHelpdesk
 from config.database import open_engine
 from gateway import server
-from tests.benchmarks.processes import SECRET, TOKEN, configuration, free_port, postgres, process
+from tests.benchmarks.processes import SECRET, TOKEN, configuration, free_port, peak_mb, postgres, process
 from tests.benchmarks.replies import ask, percentiles, prepare
 
 CONVERSATIONS = 100_000
@@ -50,13 +50,12 @@ class Importing:
         """Note how much memory it took, once `share` of the work is enough; and whether it ended."""
         if self.status is not None:
             return
-        pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+        self.peak_mb = max(self.peak_mb, peak_mb(self.pid))
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
         if pid:
-            self.status, self.peak_mb = status, usage.ru_maxrss / 1024
+            self.status = status
         elif share >= EARLY and self.early_mb is None:
-            lines = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines()
-            peak = next(line for line in lines if line.startswith("VmHWM"))
-            self.early_mb = int(peak.split()[1]) / 1024
+            self.early_mb = self.peak_mb
 
 
 async def _imported(url: str) -> int:

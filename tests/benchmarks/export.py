@@ -1,10 +1,11 @@
-"""How fast the log is written, and in how much memory: `python tests/benchmarks/export.py [MESSAGES]`.
+"""How fast the log is written, and in how much memory: `python -m tests.benchmarks.export [MESSAGES]`.
 
 The rows are made inside a scratch database; the export is the command itself, in a process of its own.
 """
 
 import asyncio
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,6 +17,7 @@ from config.database import open_engine
 from config.embedded import EmbeddedPostgres
 from gateway.export.manifest import load
 from gateway.migrate import upgrade
+from tests.benchmarks.processes import peak_mb
 
 PER_CONVERSATION = 20
 _CONVERSATIONS = """
@@ -54,8 +56,12 @@ def write(url: str, directory: Path, *options: str) -> float:
     """Run the command and print what it took; its peak memory in MB."""
     command = [str(Path(sys.executable).with_name("deskbridge")), "export", "--out", str(directory), *options]
     began = time.perf_counter()
-    process = os.posix_spawn(command[0], command, os.environ | {"DESKBRIDGE_DATABASE_URL": url})
-    _, status, usage = os.wait4(process, 0)
+    process = subprocess.Popen(command, env=os.environ | {"DESKBRIDGE_DATABASE_URL": url})
+    peak = 0.0
+    while process.poll() is None:
+        peak = max(peak, peak_mb(process.pid))
+        time.sleep(0.02)
+    status = process.returncode
     seconds = time.perf_counter() - began
     manifest = load(directory)
     if status or manifest is None:
@@ -65,9 +71,9 @@ def write(url: str, directory: Path, *options: str) -> float:
     speed = f"{rows / seconds:,.0f} rows/s, {size / 1e6 / seconds:.0f} MB/s"
     print(  # noqa: T201 - a measurement's output
         f"{' '.join(options) or 'plain'}: {rows:,} rows, {size / 1e6:,.0f} MB in {seconds:.1f} s:"
-        f" {speed}, peak {usage.ru_maxrss / 1024:.0f} MB RSS"
+        f" {speed}, peak {peak:.0f} MB RSS"
     )
-    return usage.ru_maxrss / 1024
+    return peak
 
 
 def measure(messages: int = 1_000_000) -> dict[str, float]:

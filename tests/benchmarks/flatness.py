@@ -17,10 +17,10 @@ SIZES = (10_000, 100_000, 1_000_000)
 RATE, SECONDS = 17.0, 15.0
 
 
-async def grow(url: str, before: int, after: int) -> None:
+async def grow(url: str, before: int, after: int, room: int) -> None:
     """More history."""
     engine = open_engine(url, name="bench")
-    await history.grow(engine, before=before, after=after)
+    await history.grow(engine, before=before, after=after, room=room)
     await engine.dispose()
 
 
@@ -47,7 +47,7 @@ def measure(sizes: tuple[int, ...] = SIZES) -> dict[str, float]:
         url = database.url()
         uvloop.run(replies.prepare(url))
         for before, size in itertools.pairwise((0, *sizes)):
-            uvloop.run(grow(url, before, size))
+            uvloop.run(grow(url, before, size, max(sizes)))
             rate, wait = at(url, Path(folder))
             results |= {f"stored_{size}_per_s": round(rate), f"stored_{size}_p99_ms": wait}
     rates = [value for name, value in results.items() if name.endswith("per_s")]

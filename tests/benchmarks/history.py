@@ -56,8 +56,13 @@ _PAST_HISTORY = text(
 _PER_TRANSACTION = 100_000
 
 
-async def grow(engine: AsyncEngine, *, before: int, after: int) -> None:
-    """Bring the stored conversations from `before` to `after`, each with all that belongs to one."""
+async def grow(engine: AsyncEngine, *, before: int, after: int, room: int) -> None:
+    """Bring the stored conversations from `before` to `after`, each with all that belongs to one.
+
+    They will never be more than `room`.
+    """
+    async with engine.begin() as connection:
+        await connection.execute(_PAST_HISTORY, {"last": room})
     for first in range(before + 1, after + 1, _PER_TRANSACTION):
         last = min(after, first + _PER_TRANSACTION - 1)
         async with engine.begin() as connection:
@@ -65,5 +70,4 @@ async def grow(engine: AsyncEngine, *, before: int, after: int) -> None:
                 await connection.execute(text(statement), {"first": first, "last": last})
     async with engine.connect() as connection:
         quiet = await connection.execution_options(isolation_level="AUTOCOMMIT")
-        await quiet.execute(_PAST_HISTORY, {"last": after})
         await quiet.execute(text("VACUUM ANALYZE"))

@@ -96,3 +96,15 @@ def configuration(directory: Path, *, database_url: str, helpdesk_port: int, **m
     }
     path.write_text(yaml.safe_dump(tree), encoding="utf-8")
     return path
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory that a process has had so far, in MB; 0 once it has ended.
+
+    Not `ru_maxrss`: that also counts what its parent had when it was started.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
