@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -105,6 +106,8 @@ def apply_message(thread: Thread, change: MessagePosted, seen: Seen, refs: Refs)
         if known != record.text and own is None:
             thread.edited.append((record.id, record.text))
             thread.known_messages[record.id] = record.text
+        if record.attachments:
+            thread.attached.append((record.id, _files(record)))
         return ()
     message = _store(thread, record, own, seen, refs)
     if own is not None:
@@ -137,10 +140,7 @@ def _store(thread: Thread, record: MessageRecord, own: Own | None, seen: Seen, r
         person=person_json(ours.person if ours else record.person),
         text=ours.text if ours else record.text,
         private=record.private,
-        attachments=[
-            {"id": item.id, "url": item.url, "name": item.name, "content_type": item.content_type}
-            for item in record.attachments
-        ],
+        attachments=_files(record),
         origin=seen.origin,
         sent_at=record.sent_at,
         seen_at=seen.now,
@@ -156,6 +156,13 @@ def _store(thread: Thread, record: MessageRecord, own: Own | None, seen: Seen, r
         conversation.last_message_at = record.sent_at
         conversation.dirty = True
     return message
+
+
+def _files(record: MessageRecord) -> list[dict[str, Any]]:
+    return [
+        {"id": item.id, "url": item.url, "name": item.name, "content_type": item.content_type}
+        for item in record.attachments
+    ]
 
 
 def apply_conversation(

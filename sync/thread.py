@@ -259,6 +259,8 @@ class Thread(Struct, kw_only=True):
     ledger: list[Sent] = field(default_factory=list)
     messages: list[MessageState] = field(default_factory=list)
     edited: list[tuple[str, str]] = field(default_factory=list)
+    attached: list[tuple[str, list[dict[str, Any]]]] = field(default_factory=list)
+    """Files of known messages, by vendor id: some vendors tell of them later."""
     lease_moves: list[LeaseMove] = field(default_factory=list)
     commands: list[NewCommand] = field(default_factory=list)
     ended_hand_offs: list[HandOffState] = field(default_factory=list)

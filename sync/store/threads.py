@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, INTEGER, TEXT
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, INTEGER, JSONB, TEXT
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
@@ -55,6 +55,7 @@ async def save(
     await _save_conversations(connection, threads)
     await _save_messages(connection, threads)
     await _save_edits(connection, threads)
+    await _save_files(connection, threads)
     await _save_leases(connection, threads)
     await _save_hand_offs(connection, threads)
     await _silence(connection, threads)
@@ -113,6 +114,22 @@ async def _save_edits(connection: AsyncConnection, threads: Sequence[Thread]) ->
             .where(col(Message.conversation_ref) == bindparam("of"), col(Message.id) == bindparam("which"))
             .values(text=bindparam("new"), xid=func.pg_current_xact_id()),
             edits,
+        )
+
+
+async def _save_files(connection: AsyncConnection, threads: Sequence[Thread]) -> None:
+    files = [{"of": t.ref, "which": i, "files": held} for t in threads for i, held in t.attached]
+    if files:
+        told = bindparam("files", type_=JSONB)
+        await connection.execute(
+            update(Message)
+            .where(
+                col(Message.conversation_ref) == bindparam("of"),
+                col(Message.id) == bindparam("which"),
+                col(Message.attachments) != told,
+            )
+            .values(attachments=told, xid=func.pg_current_xact_id()),
+            files,
         )
 
 

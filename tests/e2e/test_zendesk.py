@@ -52,6 +52,18 @@ async def test_the_requester_is_known_by_name_and_address(bridge: ZendeskBridge)
     assert (row.name, row.value) == ("王芳", f"c{ticket['requester_id']}@example.com")
 
 
+async def test_a_file_comes_after_its_comment(bridge: ZendeskBridge) -> None:
+    """An event of its own tells of it; the message that we hold gets it, and is heard once."""
+    ticket = bridge.helpdesk.customer_says(QUESTION, file="form.png")
+    await bridge.settled()
+    assert await bridge.stored(ticket) == [
+        ("customer", QUESTION),
+        ("ai", bridge.helpdesk.said(ticket)[0]["body"]),
+    ]
+    (row,) = await bridge.rows("SELECT attachments FROM message WHERE author = 'customer'")
+    assert [(each["name"], each["content_type"]) for each in row.attachments] == [("form.png", "image/png")]
+
+
 async def test_an_agent_takes_over(bridge: ZendeskBridge) -> None:
     """By a word in Zendesk's own window: what the customer says then is the agent's to answer."""
     ticket = bridge.helpdesk.customer_says(QUESTION)

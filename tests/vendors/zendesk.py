@@ -177,18 +177,24 @@ class FakeZendesk(httpx.AsyncBaseTransport):
         ]
 
     def _take_file(self, request: httpx.Request) -> httpx.Response:
-        token = f"upload{next(self._ids)}"
-        name = request.url.params["filename"]
+        kind = request.headers["content-type"]
+        token = self.lay_down(request.url.params["filename"], kind, request.content)
+        attachment = {name: value for name, value in self.files[token].items() if name != "content"}
+        return httpx.Response(201, json={"upload": {"token": token, "attachment": attachment}})
+
+    def lay_down(self, name: str, kind: str, content: bytes) -> str:
+        """Keep a file until a comment names its token."""
         number = next(self._ids)
-        attachment = {
+        token = f"upload{number}"
+        self.files[token] = {
             "id": number,
             "file_name": name,
             "content_url": f"https://acme.zendesk.com/attachments/token/{number}/?name={name}",
-            "content_type": request.headers["content-type"],
-            "size": len(request.content),
+            "content_type": kind,
+            "size": len(content),
+            "content": content,
         }
-        self.files[token] = attachment | {"content": request.content}
-        return httpx.Response(201, json={"upload": {"token": token, "attachment": attachment}})
+        return token
 
     def _export(self, what: str, query: httpx.QueryParams) -> httpx.Response:
         if "cursor" in query:

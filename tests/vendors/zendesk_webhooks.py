@@ -37,13 +37,16 @@ class ZendeskAccount(FakeZendesk):
         if self._is_up:
             self.post.send(json.dumps(envelope(event, about, what, self.users, actor)).encode())
 
-    def customer_says(self, text: str, ticket: Raw | None = None, *, name: str = "陳雅婷") -> Raw:
-        """A customer writes, in a new ticket of a new customer unless said otherwise."""
+    def customer_says(
+        self, text: str, ticket: Raw | None = None, *, name: str = "陳雅婷", file: str = ""
+    ) -> Raw:
+        """A customer writes, in a new ticket of a new customer unless said otherwise, perhaps with a file."""
         if ticket is None:
             number = CUSTOMER + len(self.users)
             self.add_user(user(number, name, email=f"c{number}@example.com"))
             ticket = self.new_ticket(number, text[:80])
-        self.comment(ticket, {"body": text}, actor=ticket["requester_id"])
+        uploads = [self.lay_down(file, "image/png", b"\x89PNG")] if file else []
+        self.comment(ticket, {"body": text, "uploads": uploads}, actor=ticket["requester_id"])
         return ticket
 
     def agent_says(self, ticket: Raw, text: str, *, agent: int = AGENT, private: bool = False) -> Raw:
