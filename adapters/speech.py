@@ -1,6 +1,7 @@
 """What our messages look like at a vendor, and whether one found there may be ours."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import timedelta
 
 from adapters.model import Author, FindMessage, MessageRecord, Reply
 
@@ -25,6 +26,26 @@ def resembles(message: MessageRecord, query: FindMessage) -> bool:
         and message.private == query.private
         and says(message, query.text)
     )
+
+
+async def look_back(
+    pages: AsyncIterator[Sequence[MessageRecord]], query: FindMessage
+) -> MessageRecord | None:
+    """Our message among `pages` of them, latest page first: by our token, else one that resembles it.
+
+    It ends at `query.since`, in whole seconds, as many vendors count; and with the pages.
+    """
+    since = query.since.replace(microsecond=0) - timedelta(seconds=1)
+    resembling: MessageRecord | None = None
+    async for messages in pages:
+        recent = [message for message in messages if message.sent_at >= since]
+        ours = next((message for message in recent if message.token == query.token), None)
+        if ours is not None:
+            return ours
+        resembling = resembling or next((each for each in recent if resembles(each, query)), None)
+        if not recent or len(recent) < len(messages):
+            break
+    return resembling
 
 
 def pieces(text: str, *, most: int) -> Iterator[str]:

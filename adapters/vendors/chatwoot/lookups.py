@@ -1,7 +1,6 @@
 """Looking things up in Chatwoot: by our mark where it is kept, by content where it is not."""
 
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from adapters.contract import Adapter
@@ -13,7 +12,7 @@ from adapters.model import (
     MessageRecord,
     Raw,
 )
-from adapters.speech import resembles
+from adapters.speech import look_back
 from adapters.vendors.chatwoot import mapping
 
 Call = Callable[..., Awaitable[Any]]
@@ -28,20 +27,16 @@ _SEARCHED = {
 
 async def find_message(call: Call, path: str, query: FindMessage) -> MessageRecord | None:
     """Our message, looked for from the latest back to `query.since`, at most a hundred messages."""
-    since = query.since.replace(microsecond=0) - timedelta(seconds=1)  # Chatwoot counts in seconds
+    return await look_back(_from_the_latest(call, path), query)
+
+
+async def _from_the_latest(call: Call, path: str) -> AsyncIterator[list[MessageRecord]]:
     params: dict[str, str] | None = None
-    resembling: MessageRecord | None = None
     for _ in range(_PAGES):
         messages = [mapping.message(raw) for raw in (await call("GET", path, params=params))["payload"]]
-        recent = [message for message in messages if message.sent_at >= since]
-        ours = next((message for message in recent if message.token == query.token), None)
-        if ours is not None:
-            return ours
-        resembling = resembling or next((each for each in recent if resembles(each, query)), None)
-        if not recent or len(recent) < len(messages):
-            break
-        params = {"before": messages[0].id}
-    return resembling
+        yield messages
+        if messages:
+            params = {"before": messages[0].id}
 
 
 async def find_customer(vendor: Adapter, path: str, identity: Identity) -> CustomerRecord | None:

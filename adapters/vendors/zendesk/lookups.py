@@ -1,7 +1,6 @@
 """Looking things up in Zendesk: comments from the latest back, users by any of their addresses."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from adapters.contract import Adapter
@@ -15,7 +14,7 @@ from adapters.model import (
     OpenConversation,
     Raw,
 )
-from adapters.speech import resembles
+from adapters.speech import look_back
 from adapters.vendors.zendesk import mapping
 from adapters.vendors.zendesk.events import FIRST_COMMENT
 from adapters.vendors.zendesk.mapping import Account
@@ -45,22 +44,9 @@ def read(answer: Any, account: Account) -> list[MessageRecord]:
 
 
 async def find_message(vendor: Adapter, account: Account, query: FindMessage) -> MessageRecord | None:
-    """Our message by our key, else one that looks like it, from the latest back to `query.since`."""
-    since = query.since.replace(microsecond=0) - timedelta(seconds=1)  # Zendesk counts in seconds
-    resembling: MessageRecord | None = None
-    after: str | None = None
-    for _ in range(_SEARCHED_PAGES):
-        answer = await _look(vendor, query.conversation_id, after=after, newest=True)
-        found = read(answer, account) if answer else []
-        recent = [message for message in found if message.sent_at >= since]
-        ours = next((message for message in recent if message.token == query.token), None)
-        if ours is not None:
-            return ours
-        resembling = resembling or next((each for each in recent if resembles(each, query)), None)
-        after = _next(answer)
-        if after is None or len(recent) < len(found):
-            break
-    return resembling
+    """Our comment, looked for from the latest back to `query.since`, at most three hundred comments."""
+    pages = _from_the_latest(vendor, account, query.conversation_id, most=_SEARCHED_PAGES)
+    return await look_back(pages, query)
 
 
 async def get_message(vendor: Adapter, account: Account, query: GetMessage) -> MessageRecord | None:
@@ -70,21 +56,29 @@ async def get_message(vendor: Adapter, account: Account, query: GetMessage) -> M
         return next(iter(read(answer, account)), None) if answer else None
     if not query.message_id.isdecimal():
         return None
-    after: str | None = None
-    for _ in range(_MOST_PAGES):
-        answer = await _look(vendor, query.conversation_id, after=after, newest=True)
-        found = read(answer, account) if answer else []
-        for message in found:
-            if message.id == query.message_id:
-                return message
-        after = _next(answer)
-        if after is None or (found and int(found[-1].id) < int(query.message_id)):
-            return None
+    async for messages in _from_the_latest(vendor, account, query.conversation_id, most=_MOST_PAGES):
+        for message in messages:
+            if int(message.id) <= int(query.message_id):
+                return message if message.id == query.message_id else None
     return None
 
 
+async def _from_the_latest(
+    vendor: Adapter, account: Account, ticket: str, *, most: int
+) -> AsyncIterator[list[MessageRecord]]:
+    after: str | None = None
+    for _ in range(most):
+        answer = await _look(vendor, ticket, after=after, newest=True)
+        if not answer:
+            return
+        yield read(answer, account)
+        after = _next(answer)
+        if after is None:
+            return
+
+
 def _next(answer: Any) -> str | None:
-    meta = (answer or {}).get("meta") or {}
+    meta = answer.get("meta") or {}
     return meta.get("after_cursor") if meta.get("has_more") else None
 
 
