@@ -43,6 +43,9 @@ class Adapter(ABC):
     keeps_tokens: ClassVar[bool] = False
     """Whether every message that we wrote is told of with our token: then one without is never ours."""
 
+    merges_by_moving: ClassVar[bool] = False
+    """Whether a conversation that comes with another customer than it had tells that the two are one now."""
+
     def __init__(self, *, settings: Settings, http: httpx.AsyncClient) -> None:
         self.settings = settings
         self.http = http

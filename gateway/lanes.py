@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -253,7 +253,7 @@ class LaneWorker:
             connection,
             told=[(home, record) for home, change in pairs for record in touching.records(change)],
             named=[a for p in pairs for a in touching.named(*p)],
-            merged=[a for p in pairs for a in touching.merged(*p)],
+            merged=[a for p in pairs for a in (*touching.merged(*p), *self._moved(p, found))],
             threads=list(found.values()),
             rules=self._link_rules,
         )
@@ -266,6 +266,19 @@ class LaneWorker:
         await loading.load_people(connection, found.values())
         await self._load_messages(connection, stage, pairs)
         return stage
+
+    def _moved(
+        self, pair: tuple[str, Change], found: Mapping[tuple[str, str], Thread]
+    ) -> Iterator[tuple[str, str]]:
+        """Whom the vendor has made one, told only by a conversation that has passed to another."""
+        home, change = pair
+        adapter = self._adapters.get(home)
+        if adapter is None or not adapter.merges_by_moving:
+            return
+        for address in touching.addresses(home, change):
+            if address in found:
+                found[address].merges = True
+        yield from touching.moved(home, change, found)
 
     async def _load_messages(
         self, connection: AsyncConnection, stage: Stage, pairs: Sequence[tuple[str, Change]]

@@ -1,6 +1,6 @@
 """What a change touches: which conversations and customers a batch must hold. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -10,6 +10,7 @@ from gateway import thin
 from gateway.scene import INSIDE
 from gateway.wiring import Event as Change
 from sync.store.inbox import Event
+from sync.thread import Thread
 
 
 def home_of(event: Event) -> str:
@@ -59,6 +60,15 @@ def merged(home: str, change: Change) -> Iterable[tuple[str, str]]:
     if isinstance(change, model.CustomersMerged):
         yield (home, change.customer.id)
         yield (home, change.gone_id)
+
+
+def moved(home: str, change: Change, found: Mapping[tuple[str, str], Thread]) -> Iterable[tuple[str, str]]:
+    """Both customers of a conversation that comes with another than it had."""
+    for address, customer in zip(addresses(home, change), named(home, change), strict=False):
+        had = found[address].customer if address in found else None
+        if had is not None and had.vendor_address != customer:
+            yield had.vendor_address
+            yield customer
 
 
 def written(change: Change) -> Iterable[tuple[str | None, str | None]]:

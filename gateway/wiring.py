@@ -189,6 +189,9 @@ def _scene(stage: Stage, home: str, change: MessagePosted | ConversationChanged,
         person = stage.customers.get((home, record.customer_id))
     thread = scene.thread
     if person is not None:
+        if thread.merges and thread.customer is not None:
+            cause = Cause(at=stage.now, event_ref=occasion.event_ref)
+            stage.people.vendor_merged(person, thread.customer, cause)
         thread.customer = person
         if thread.conversation.customer_ref != person.ref:
             thread.conversation.customer_ref = person.ref

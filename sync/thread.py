@@ -269,6 +269,8 @@ class Thread(Struct, kw_only=True):
 
     tokens: bool = False
     """Whether its helpdesk tells our token with each message that we wrote."""
+    merges: bool = False
+    """Whether its passing to another customer tells that the vendor made one of the two."""
     doubts: dict[int, Sent] = field(default_factory=dict)
     """Commands of which this batch changes what is held for their echo, by ref."""
     given_back: list[Guess] = field(default_factory=list)

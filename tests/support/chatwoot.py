@@ -14,7 +14,7 @@ import pytest
 from support.bridge import Bridge, free_port, serving
 from support.chatwoot_description import amend
 from support.chatwoot_webhooks import SECRETS, Courier, payload
-from support.fake_chatwoot import AGENTS, OUTGOING, FakeChatwoot, Raw, Thread, contact
+from support.fake_chatwoot import AGENTS, API, OUTGOING, FakeChatwoot, Raw, Thread, contact
 
 from config.settings import Settings
 from gateway.app import create_app
@@ -254,6 +254,7 @@ def _settings(setup: Setup, port: int) -> Raw:
         "account_id": setup.account,
         "token": "user-token",
         "api_channel": "live",
+        "inbox_id": API,
     }
     if setup.bot:
         given["bot_token"] = "bot-token"

@@ -41,6 +41,8 @@ class Chatwoot(Adapter):
     """A bot is told again after this and 429 only; after any other, the conversation is opened at once
     (lib/webhooks/trigger.rb, 4.13)."""
 
+    merges_by_moving: ClassVar[bool] = True  # nothing else tells of it: app/actions/contact_merge_action.rb
+
     @classmethod
     def endpoint(cls, settings: Settings) -> dict[str, Any]:
         """The installation's address and the user's token."""
