@@ -16,6 +16,7 @@ pytest_plugins = [
     "support.desk",
     "support.pulling",
     "support.redis",
+    "support.sunshine",
     "support.mirrored",
     "support.zendesk",
 ]
