@@ -21,6 +21,7 @@ _LITERAL = re.compile(
 )
 _PATH = re.compile(r"(?<![\w.)\]])([A-Za-z_]\w*)((?:\s*\.\s*[A-Za-z_]\w*(?!\s*\())*)")
 _PLAIN = re.compile(r"\s*[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[\d+\]|\[\"[^\"\\]*\"\])*\s*")
+_DOTTED = re.compile(r"\s*[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\s*")
 _CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
 _WORDS = frozenset({"true", "false", "null", "in", "bool", "list", "map"})
@@ -91,11 +92,12 @@ class Expression:
 
     reads: ClassVar[tuple[str, ...]] = ()
     secrets: ClassVar[bool] = False
-    __slots__ = ("_program", "source")
+    __slots__ = ("_above", "_program", "source")
 
     def __init__(self, source: str, program: cel.Program) -> None:
         self.source = source
         self._program = program
+        self._above = tuple(map(cel.compile, _above(source)))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.source!r})"
@@ -119,11 +121,11 @@ class Expression:
         return cls(source, _checked(source, cls.reads, settings, secrets=cls.secrets))
 
     def value(self, context: cel.Context) -> Any:
-        """What it gives; ABSENT where it can't be worked out of what there is."""
-        try:
-            return self._program.execute(context)
-        except Exception:  # noqa: BLE001 - whatever CEL raises, there is no value
-            return ABSENT
+        """What it gives; ABSENT where it can't be worked out of what there is. What is in null is null."""
+        found = _executed(self._program, context)
+        if found is not ABSENT:
+            return found
+        return None if any(_executed(each, context) is None for each in self._above) else ABSENT
 
     def holds(self, context: cel.Context) -> bool:
         """Whether it gives true."""
@@ -139,6 +141,21 @@ class Expression:
         if found is ABSENT and not _PLAIN.fullmatch(self.source):
             raise Rejected(f"`{self.source}` can't be worked out here")
         return found
+
+
+def _executed(program: cel.Program, context: cel.Context) -> Any:
+    try:
+        return program.execute(context)
+    except Exception:  # noqa: BLE001 - whatever CEL raises, there is no value
+        return ABSENT
+
+
+def _above(source: str) -> tuple[str, ...]:
+    """Of a plain path such as `it.owner.id`, what it leads through: `it.owner`."""
+    if not _DOTTED.fullmatch(source):
+        return ()
+    steps = source.strip().split(".")
+    return tuple(".".join(steps[:end]) for end in range(len(steps) - 1, 1, -1))
 
 
 class Template:

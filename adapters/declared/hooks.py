@@ -1,7 +1,7 @@
 """What a webhook means, by its description. Pure."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, assert_never
 
@@ -23,20 +23,27 @@ def receive(hook: declared.Hook, reader: Reader, webhook: Webhook, payload: Any)
     shaken = hook.handshake.post
     if shaken is not None and shaken.when.holds(whole):
         return Receipt(deliveries=(), reply=_reply(shaken.reply, whole))
-    if hook.events is None:
-        events = [(payload, webhook.body)]
-    else:
-        listed = hook.events.value(whole)
-        # CEL forgets the order of names; sent again, an event must have the same body.
-        listed = listed if isinstance(listed, list) else []
-        events = [(each, msgspec.json.encode(each, order="sorted")) for each in listed]
     deliveries = []
-    for event, body in events:
-        lane = _lane(changes(hook, reader, event))
-        if lane is not None:
-            key = hook.key.value(_request(reader.settings, webhook, event)) if hook.key is not None else None
-            deliveries.append(Delivery(key=text_of(key) or _digest(body), lane=lane, body=body))
+    for event, body in _events(hook, whole, payload, webhook.body):
+        about = whole if hook.events is None else _request(reader.settings, webhook, event)
+        lane = _lane(changes(hook, reader, event, about))
+        if lane is None:
+            continue
+        named = None
+        if hook.key is not None:
+            named = text_of(hook.key.value(about))
+        deliveries.append(Delivery(key=named or _digest(body), lane=lane, body=body))
     return Receipt(deliveries=tuple(deliveries), reply=_reply(hook.reply, whole))
+
+
+def _events(hook: declared.Hook, whole: cel.Context, payload: Any, body: bytes) -> list[tuple[Any, bytes]]:
+    """The events in a body, each with a body of its own."""
+    if hook.events is None:
+        return [(payload, body)]
+    listed = hook.events.value(whole)
+    # CEL forgets the order of names; sent again, an event must have the same body.
+    events = listed if isinstance(listed, list) else []
+    return [(each, msgspec.json.encode(each, order="sorted")) for each in events]
 
 
 def greet(hook: declared.Hook, settings: Mapping[str, Any], webhook: Webhook, title: str) -> HookReply:
@@ -50,22 +57,29 @@ def greet(hook: declared.Hook, settings: Mapping[str, Any], webhook: Webhook, ti
     return _reply(shaken.reply, whole)
 
 
-def changes(hook: declared.Hook, reader: Reader, event: Any) -> list[model.Change]:
-    """All changes that an event means; none if it isn't for us. Raises Malformed."""
-    found: list[model.Change] = []
-    for how in hook.changes:
-        for it in _things(how, reader, event):
-            context = facts(event=event, it=it, settings=reader.settings)
-            if how.when is None or how.when.holds(context):
-                found.append(_change(how, reader, context))
-    return found
+def changes(
+    hook: declared.Hook, reader: Reader, event: Any, context: cel.Context | None = None
+) -> list[model.Change]:
+    """All changes that an event means; none if it isn't for us. `context` holds it. Raises Malformed."""
+    told = context or facts(event=event, settings=reader.settings)
+    return [
+        _change(how, reader, each)
+        for how in hook.changes
+        for each in _contexts(how, reader, event, told)
+        if how.when is None or how.when.holds(each)
+    ]
 
 
-def _things(how: declared.Change, reader: Reader, event: Any) -> list[Any]:
+def _contexts(
+    how: declared.Change, reader: Reader, event: Any, context: cel.Context
+) -> Iterator[cel.Context]:
+    """What a change may read: the event, or the event and each of the things in it."""
     if how.each is None:
-        return [event]
-    listed = how.each.value(facts(event=event, it=event, settings=reader.settings))
-    return listed if isinstance(listed, list) else []
+        yield context
+        return
+    listed = how.each.value(context)
+    for it in listed if isinstance(listed, list) else ():
+        yield facts(event=event, it=it, settings=reader.settings)
 
 
 def _change(how: declared.Change, reader: Reader, context: cel.Context) -> model.Change:
@@ -119,6 +133,7 @@ def _happened(
                 message_id=_text(how.message_id, context) or None,
                 token=_text(how.token, context) or None,
                 reason=_text(how.reason, context),
+                temporary=how.temporary is not None and how.temporary.holds(context),
                 occurred_at=at,
             )
         case declared.ControlChanged():
@@ -130,7 +145,8 @@ def _happened(
                 occurred_at=at,
             )
         case declared.ThinEvent():
-            return model.ThinEvent(query=_query(how, context), occurred_at=at)
+            by = _by(how.by, reader, context)
+            return model.ThinEvent(query=_query(how, context), occurred_at=at, by=by)
         case _:
             assert_never(how)
 

@@ -67,7 +67,7 @@ class Reader:
         """A conversation. Raises Malformed."""
         how, it = self._description.records.conversation, self._facts(raw)
         assert how is not None
-        subject = _text(how.subject, it)
+        subject = _mentioned(how.subject, it)
         return ConversationRecord(
             id=_required(how.id, it, "the conversation's id"),
             customer_id=_text(how.customer_id, it) or UNSET,
@@ -75,7 +75,7 @@ class Reader:
             status=self._told(how.status, it, Status, self._description.statuses),
             tags=_tags(how.tags, it),
             assignee=_assignee(how.assignee, it),
-            subject=UNSET if subject is None else subject,
+            subject=UNSET if (said := text_of("" if subject is None else subject)) is None else said,
             url=_text(how.url, it) or UNSET,
             attributes=_attributes(how.attributes, it),
             updated_at=self.time(how.updated_at, it) or UNSET,
@@ -159,6 +159,11 @@ def _value(expression: Expression | None, it: cel.Context) -> Any:
     return None if found is ABSENT else found
 
 
+def _mentioned(expression: Expression | None, it: cel.Context) -> Any:
+    """What an expression gives, null included; ABSENT where the vendor says nothing of it."""
+    return ABSENT if expression is None else expression.value(it)
+
+
 def _shown(value: Any) -> str:
     match value:
         case bool():
@@ -186,12 +191,16 @@ def _required(expression: Expression, it: cel.Context, what: str) -> str:
 
 
 def _attributes(expression: Expression | None, it: cel.Context) -> Raw | UnsetType:
-    found = _value(expression, it)
+    found = _mentioned(expression, it)
+    if found is None:
+        return {}
     return found if isinstance(found, dict) else UNSET
 
 
 def _tags(expression: Expression | None, it: cel.Context) -> tuple[str, ...] | UnsetType:
-    found = _value(expression, it)
+    found = _mentioned(expression, it)
+    if found is None:
+        return ()
     if not isinstance(found, list):
         return UNSET
     return tuple(shown for shown in map(text_of, found) if shown)
@@ -202,7 +211,7 @@ def _identities(how: declared.Identities, it: cel.Context, record_id: str) -> It
     proven = _value(how.verified, it)
     for name, kind in _KINDS.items():
         for value in _listed(_value(getattr(how, name), it)):
-            yield Identity(kind, value, isinstance(proven, list) and value in proven)
+            yield Identity(kind, value, isinstance(proven, list) and (value in proven or name in proven))
 
 
 def _listed(value: Any) -> Iterable[str]:

@@ -28,7 +28,7 @@ class Person(Part, frozen=True, kw_only=True):
 
 
 class Identities(Part, frozen=True, kw_only=True):
-    """A customer's addresses; `verified` is a list of those that the vendor has proven."""
+    """A customer's addresses; `verified` is a list of those that are proven, or of their kinds."""
 
     email: OfRecord | None = None
     phone: OfRecord | None = None
@@ -144,6 +144,7 @@ class MessageFailed(_Change, frozen=True, kw_only=True, tag="message_failed", ta
     message_id: OfEvent | None = None
     token: OfEvent | None = None
     reason: OfEvent | None = None
+    temporary: OfEvent | None = None
 
 
 class ControlChanged(_Change, frozen=True, kw_only=True, tag="control_changed", tag_field="change"):
@@ -161,6 +162,7 @@ class ThinEvent(_Change, frozen=True, kw_only=True, tag="thin_event", tag_field=
     conversation_id: OfEvent | None = None
     message_id: OfEvent | None = None
     customer_id: OfEvent | None = None
+    by: OfEvent | None = None
 
     def __post_init__(self) -> None:
         """Refuse one that names nothing."""

@@ -72,6 +72,7 @@ def test_null_is_nobody_and_silence_is_nothing(tmp_path: Path) -> None:
     for ticket, expected in (
         ({"owner": {"id": 5}}, Person("5")),
         ({"owner": {"id": None}}, None),
+        ({"owner": None}, None),
         ({}, UNSET),
     ):
         change = read(adapter, {**EVENT, "ticket": {"id": 3, **ticket}})

@@ -1,5 +1,7 @@
 """The whole way with a system that only a file describes, configured and served as an operator would."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -91,3 +93,30 @@ async def test_a_described_system_gets_a_hand_off(inhouse: InhouseBridge) -> Non
     assert chat.conversations[number]["status"] == "open"
     assert any(each["private"] for each in chat.messages[number])
     assert chat.refused == []
+
+
+async def test_a_described_system_is_checked_and_its_history_imported(inhouse: InhouseBridge) -> None:
+    """`deskbridge adapters check` and `backfill` know no difference."""
+    chat = inhouse.helpdesk
+    chat.hook = "http://127.0.0.1:9/"  # nothing is told meanwhile
+    for customer in ("c-1", "c-2", "c-3"):
+        number = chat.customer_says(customer, QUESTION)
+        chat.agent_says(number, "Two days.")
+    config = str(inhouse.settings.config)
+    for command, expected in (
+        (("adapters", "check", "chat", "--config", config), "the shop's chat"),
+        (("backfill", "chat", "--config", config), ""),
+    ):
+        done = await asyncio.create_subprocess_exec(
+            Path(sys.executable).with_name("deskbridge"),
+            *command,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        told, _ = await done.communicate()
+        assert done.returncode == 0, told.decode()
+        assert expected in told.decode()
+    await inhouse.settled()
+    stored = await inhouse.rows("SELECT author, text FROM message ORDER BY ref")
+    assert sorted(row.author for row in stored) == ["agent"] * 3 + ["customer"] * 3
+    assert len(chat.messages["t-c-1"]) == 2

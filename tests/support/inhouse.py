@@ -7,6 +7,7 @@ import itertools
 import json
 import time
 from collections.abc import MutableMapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
@@ -149,7 +150,8 @@ class InhouseChat:
         digest = hmac.new(SECRET.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
         headers = {"X-Timestamp": stamp, "X-Signature": f"sha256={digest}"}
         async with httpx.AsyncClient(trust_env=False) as http:
-            self.statuses.append((await http.post(self.hook, content=body, headers=headers)).status_code)
+            with suppress(httpx.ConnectError):
+                self.statuses.append((await http.post(self.hook, content=body, headers=headers)).status_code)
 
 
 def _feed(items: list[Raw], query: Raw) -> Raw:
