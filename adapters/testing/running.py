@@ -1,6 +1,7 @@
 """Running the checks on a subject, and what it earns by them."""
 
 import logging
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -40,7 +41,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def earned(self) -> Tier | None:
         """The highest tier of which nothing failed, nor of those below."""
-        return earned(self.results)
+        return earned(each.tier for each in self.results if each.ending is Ending.FAILED)
 
     @property
     def holds(self) -> bool:
@@ -53,14 +54,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return [each for each in self.results if each.ending is Ending.FAILED and each.tier in within]
 
 
-def earned(results: tuple[Result, ...]) -> Tier | None:
-    """The highest tier of which nothing failed, nor of those below."""
-    reached: Tier | None = None
-    for tier in TIERS:
-        if any(each.tier is tier and each.ending is Ending.FAILED for each in results):
-            break
-        reached = tier
-    return reached
+def earned(failed: Iterable[str]) -> Tier | None:
+    """The highest tier below the lowest in which a check failed."""
+    lowest = min((TIERS.index(Tier(tier)) for tier in failed), default=len(TIERS))
+    return TIERS[lowest - 1] if lowest else None
 
 
 async def run(subject: Subject) -> Report:

@@ -69,6 +69,20 @@ def test_a_name_that_cannot_be_one_is_refused(tmp_path: Path, name: str) -> None
         make(answers(name), tmp_path)
 
 
+def test_new_asks_what_it_is_not_told(tmp_path: Path) -> None:
+    """Four questions; an answer that can't be one is asked for again."""
+    said = "Acme\nhttps://a.example\nmagic\nbasic\nshared\n"
+    command = [Path(sys.executable).with_name("deskbridge"), "adapters", "new", "acme"]
+    asked = subprocess.run(
+        command, cwd=tmp_path, input=said, capture_output=True, text=True, timeout=_LIMIT, check=True
+    )
+    assert "What is the vendor called?" in asked.stdout
+    assert asked.stdout.count("How do we show who we are?") == 2
+    manifest = (tmp_path / "acme" / "deskbridge_acme" / "manifest.toml").read_text()
+    assert 'auth = "basic"' in manifest
+    assert 'name = "password"\nsecret = true' in manifest
+
+
 @pytest.fixture(scope="session")
 def author(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An author's own virtual environment; what we have installed lies on its path."""

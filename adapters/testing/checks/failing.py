@@ -51,7 +51,7 @@ async def refused_requests(subject: Subject) -> None:
 async def too_many(subject: Subject) -> None:
     """429 is tried again when the vendor wants it, be that given in seconds or as a date."""
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    for value, least, most in ((str(_WAIT), _WAIT, _WAIT), (date, 60, 91)):
+    for value, least, most in ((str(_WAIT), _WAIT, _WAIT), (date, 30, 91)):
         for what, error, _ in await _failures(subject, _status(429, {"Retry-After": value})):
             require(isinstance(error, Retryable), f"{what}: 429 becomes {error!r}")
             assert isinstance(error, Retryable)

@@ -1,5 +1,6 @@
 """Webhooks: what they mean, read from the author's fixtures."""
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -37,7 +38,7 @@ WORDS = (
 )
 """Texts that must survive: emoji with joiners, traditional Chinese, right-to-left, composed and not."""
 _LARGE = 1_000_000
-_PATIENCE = timedelta(seconds=5)
+_PATIENCE = 5.0
 
 
 @check(Tier.BRONZE)
@@ -113,11 +114,11 @@ def large_bodies(subject: Subject) -> None:
     """A message of a million characters is read whole, in reasonable time."""
     file, text = _with_text(subject)
     word = "長" * _LARGE
-    started = datetime.now().astimezone()
+    started = time.thread_time()  # of this check alone: the machine may be busy
     heard = _said(subject, file, text, word)
-    took = datetime.now().astimezone() - started
+    took = time.thread_time() - started
     require(heard == word, f"of {_LARGE} characters {len(heard)} come through")
-    require(took < _PATIENCE, f"reading a message of {_LARGE} characters took {took}")
+    require(took < _PATIENCE, f"reading a message of {_LARGE} characters took {took:.1f} s")
 
 
 @check(Tier.SILVER)

@@ -1,7 +1,7 @@
 """Signatures: what is accepted, and above all what is not."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -142,10 +142,8 @@ def _ready(subject: Subject) -> tuple[Adapter, Webhook]:
     return subject.make(), subject.webhook(body)
 
 
-def _signed(subject: Subject, bare: Webhook, **options: object) -> Webhook:
-    if not subject.signatures:
-        return bare
-    return subject.signed(subject.signatures[0], bare, **options)  # type: ignore[arg-type]
+def _signed(subject: Subject, bare: Webhook, *, at: datetime) -> Webhook:
+    return subject.signed(subject.signatures[0], bare, at=at) if subject.signatures else bare
 
 
 def _refused(adapter: Adapter, webhook: Webhook, what: str) -> None:
