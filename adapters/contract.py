@@ -185,5 +185,5 @@ def decode(body: bytes) -> Any:
     """
     try:
         return msgspec.json.decode(body)
-    except msgspec.DecodeError as error:
-        raise Malformed(f"the body is not JSON: {error}") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Malformed(f"the body is not JSON that could be read: {error}") from error

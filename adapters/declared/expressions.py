@@ -71,7 +71,7 @@ _OWN = frozenset(
     re.findall(
         r"\w+",
         """size contains startsWith endsWith matches timestamp duration int uint double string bytes has
-        all exists exists_one map filter max min type getFullYear getMonth getDate getDayOfMonth getDayOfWeek
+        all exists exists_one map filter type getFullYear getMonth getDate getDayOfMonth getDayOfWeek
         getDayOfYear getHours getMinutes getSeconds getMilliseconds""",
     )
 )
@@ -143,6 +143,14 @@ class Expression:
         return found
 
 
+def _as_segment(value: Any) -> str:
+    """A value inside a path: whatever it is, it leads nowhere else."""
+    shown = _shown(value)
+    if shown in {"", ".", ".."}:
+        raise Rejected(f"{shown!r} names nothing that could stand in an address")
+    return quote(shown, safe="")
+
+
 def _executed(program: cel.Program, context: cel.Context) -> Any:
     try:
         return program.execute(context)
@@ -193,7 +201,7 @@ class Template:
 
     def path(self, context: cel.Context) -> str:
         """The text as part of an address: values are quoted. Raises Rejected where one is missing."""
-        joined = self._joined(context, lambda value: quote(_shown(value), safe=""))
+        joined = self._joined(context, _as_segment)
         if joined is ABSENT:
             raise Rejected(f"{self.source} needs something that isn't there")
         return str(joined)

@@ -11,7 +11,7 @@ import pytest
 
 from adapters.attachments import Upload, same_origin
 from adapters.contract import CONTRACT, Adapter, decode
-from adapters.errors import AdapterError, BadSignature, Fatal, Rejected, Retryable, Unsupported
+from adapters.errors import AdapterError, BadSignature, Fatal, Malformed, Rejected, Retryable, Unsupported
 from adapters.manifest import Field, Label, Manifest, Settings
 from adapters.model import Attachment, Change, FindConversation, HandOver
 from adapters.signatures import Signature, sign
@@ -279,3 +279,10 @@ def test_what_is_no_time_is_an_error(value: Any) -> None:
     """Of the kinds that parsers turn into `Malformed`."""
     with pytest.raises((TypeError, ValueError, OverflowError)):
         moment(value)
+
+
+def test_a_body_nested_without_end_is_malformed() -> None:
+    """It breaks nothing; a hundred levels are read."""
+    with pytest.raises(Malformed):
+        decode(b"[" * 200_000 + b"]" * 200_000)
+    assert decode(b"[" * 100 + b"]" * 100) != []

@@ -215,6 +215,17 @@ async def test_half_a_request_is_never_sent(tmp_path: Path) -> None:
         await pushed(tmp_path, nowhere, Assign(**HERE))
 
 
+@pytest.mark.parametrize("number", ["..", ".", ""])
+async def test_an_id_leads_nowhere_else(tmp_path: Path, number: str) -> None:
+    """Whatever a webhook calls a conversation, no request leaves its place."""
+    known = commanding("set_status", {"put": "/t/${command.conversation_id}/x"})
+    with pytest.raises(Rejected, match="names nothing"):
+        await pushed(tmp_path, known, SetStatus(key="k", conversation_id=number, status=Status.OPEN))
+    command = SetStatus(key="k", conversation_id="../me", status=Status.OPEN)
+    _, vendor = await pushed(tmp_path, known, command)
+    assert vendor.asked == ["PUT /api/t/..%2Fme/x"]
+
+
 async def test_a_person_speaks_under_their_name(tmp_path: Path) -> None:
     """`text` is what the customer is to read; the answer's id and time come back."""
     known = commanding(
