@@ -17,7 +17,7 @@ import msgspec
 from adapters.attachments import Fetch, Upload
 from adapters.errors import AdapterError, Malformed, Rejected, Unsupported
 from adapters.http import call, exchange
-from adapters.manifest import CONTRACT, Manifest, Settings
+from adapters.manifest import CONTRACT, Capability, Manifest, Settings
 from adapters.model import Attachment, Change, Command, Found, Page, PullKind, Pushed, Query
 from adapters.signatures import Signature, check_signature
 from adapters.webhook import Delivery, HookReply, Receipt, Webhook
@@ -70,6 +70,11 @@ class Adapter(ABC):
     @abstractmethod
     def endpoint(cls, settings: Settings) -> dict[str, Any]:
         """The `base_url`, `headers` or `auth` that the engine's `httpx.AsyncClient` is made with."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this connection can do: all that the manifest declares, unless its settings take some away."""
+        return self.manifest.capabilities
 
     @abstractmethod
     async def check(self) -> str:

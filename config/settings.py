@@ -50,6 +50,8 @@ class ConnectionSettings(_Frozen):
     """The vendor's account, if not its own: connections that name the same one share its limits."""
     limits: dict[str, LimitSettings] = Field(default_factory=dict)
     """Limits that are to be kept instead of those that the adapter declares, by name."""
+    queues: dict[str, str] = Field(default_factory=dict)
+    """Your queues as the vendor calls them (a group, a team), for hand-overs by its own switch."""
     poll: timedelta | None = None
     """How often to ask it what webhooks may have lost; never, unless given."""
     settings: dict[str, Any] = Field(default_factory=dict, repr=False)
@@ -250,6 +252,11 @@ class Settings(BaseSettings):
                     f"fields.{name}: no connection is called {', '.join(sorted(unknown))}; there are: {known}"
                 )
         return self
+
+    @property
+    def desks(self) -> frozenset[str]:
+        """The connections whose people rules may hand off to by name."""
+        return frozenset(name for name, chosen in self.connections.items() if chosen.role == "desk")
 
     @classmethod
     def settings_customise_sources(

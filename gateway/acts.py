@@ -7,6 +7,7 @@ from typing import Any, assert_never
 import msgspec
 
 from adapters import model
+from adapters.manifest import Capability
 from adapters.model import AnswerPrepared, Author
 from gateway import package
 from gateway.scene import AI, Answering, Occasion, Scene, Stage
@@ -78,6 +79,14 @@ def close(stage: Stage, scene: Scene, occasion: Occasion) -> None:
         judge(stage, scene)
     with_ai = stage.has_ai(scene.thread.conversation.connection)
     move_lease(stage, scene, Closed() if with_ai else ClosedWithoutAi(), "resolved", occasion)
+    end_hand_off(stage, scene, "resolved")
+
+
+def give_back(stage: Stage, scene: Scene, cause: str, occasion: Occasion) -> None:
+    """People are through with it: the AI has it again, where it answers at all."""
+    with_ai = stage.has_ai(scene.thread.conversation.connection)
+    move_lease(stage, scene, Returned() if with_ai else ClosedWithoutAi(), cause, occasion)
+    end_hand_off(stage, scene, "returned")
 
 
 def judge(stage: Stage, scene: Scene) -> None:
@@ -133,11 +142,12 @@ def send(
     ready_at: datetime | None = None,
     for_ai: bool = False,
     turn: int | None = None,
+    hand_off: int | None = None,
 ) -> None:
     """Put a command into the outbox; one `for_ai` is only carried out under the present epoch."""
     thread = scene.thread
     new = new_command(stage, command, occasion, connection=connection or thread.conversation.connection)
-    new.priority, new.turn = priority, turn
+    new.priority, new.turn, new.hand_off = priority, turn, hand_off
     new.ready_at = ready_at or stage.now
     new.epoch = thread.lease.epoch if for_ai else None
     thread.commands.append(new)
@@ -291,9 +301,11 @@ def set_status(
     *,
     priority: Priority = Priority.STATUS,
 ) -> None:
-    """Move the conversation's status here and at the helpdesk; nothing when it has it already."""
+    """Move the conversation's status here and, where it has one, at the helpdesk; nothing when it is so."""
     conversation = scene.thread.conversation
     if conversation.status == status:
+        return
+    if not stage.can(conversation.connection, Capability.SET_STATUS):
         return
     conversation.status = status.value
     conversation.dirty = True

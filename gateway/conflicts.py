@@ -8,7 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.model import Person
 from gateway import casework
 from gateway.fieldwork import rules_of, save_shared
-from gateway.house import House, new_key
+from gateway.house import House
+from gateway.keys import new_key
 from sync import resolving
 from sync.cases import CaseRecord
 from sync.copies import Dispute

@@ -4,9 +4,10 @@ from enum import StrEnum
 
 from adapters import model
 from adapters.model import Author, DeskActed
-from gateway import acts
+from gateway import acts, control
 from gateway.scene import Occasion, Scene, Stage
-from sync.lease import Claimed, Returned
+from rules.policy import Side
+from sync.lease import Claimed
 from sync.priority import Priority
 from sync.thread import person_json, person_of
 
@@ -18,6 +19,8 @@ class DeskAction(StrEnum):
     REPLY = "reply"
     RESOLVE = "resolve"
     RETURN = "return"
+    BOT_REPLY = "bot_reply"
+    """Of a robot at a desk elsewhere."""
 
 
 def refusal(stage: Stage, scene: Scene, change: DeskActed) -> str | None:
@@ -33,16 +36,12 @@ def _not_theirs(scene: Scene, change: DeskActed) -> str | None:
     hand_off = scene.thread.hand_off
     if hand_off is None or hand_off.ref != change.hand_off:
         return "this hand-off has ended"
+    if hand_off.to not in {Side.DESK, Side.SAAS}:
+        return f"it was handed to {hand_off.to}: it is worked there"
     holder = person_of(hand_off.agent)
-    if change.action == DeskAction.CLAIM:
-        if holder is not None and holder.id != change.agent.id:
-            return f"{holder.name or holder.id} has claimed it"
-        return None
     if holder is None:
-        return "claim it first"
-    if holder.id != change.agent.id:
-        return f"{holder.name or holder.id} has claimed it"
-    return None
+        return None if change.action == DeskAction.CLAIM else "claim it first"
+    return None if holder.id == change.agent.id else f"{holder.name or holder.id} has claimed it"
 
 
 def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> None:
@@ -56,6 +55,7 @@ def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> No
             hand_off.agent = person_json(change.agent)
             hand_off.claimed_at = hand_off.claimed_at or stage.now
             hand_off.dirty = True
+            control.claim(stage, scene, hand_off, occasion)
             acts.move_lease(stage, scene, Claimed(change.agent), "desk_claimed", occasion)
         case DeskAction.REPLY:
             acts.move_lease(stage, scene, Claimed(change.agent), "desk_spoke", occasion)
@@ -70,6 +70,10 @@ def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> No
         case DeskAction.RESOLVE:
             acts.set_status(stage, scene, model.Status.RESOLVED, occasion)
             acts.close(stage, scene, occasion)
+            control.release(stage, scene, "resolved", occasion)
         case DeskAction.RETURN:
-            acts.move_lease(stage, scene, Returned(), "returned", occasion)
+            acts.give_back(stage, scene, "returned", occasion)
             acts.set_status(stage, scene, model.Status.PENDING, occasion)
+            control.release(stage, scene, "returned", occasion)
+        case DeskAction.BOT_REPLY:
+            pass  # there is no robot at the built-in desk

@@ -27,7 +27,7 @@ from gateway.fieldwork import FieldWriter
 from gateway.holding import Holding
 from gateway.limits.limits import Limits
 from gateway.limits.purpose import spending
-from gateway.looking import look_for, status_was_set
+from gateway.looking import looks_up, was_done
 from gateway.metrics import Metrics
 from gateway.scene import AI, Answering
 from gateway.thin import FETCH, Fetching
@@ -35,7 +35,7 @@ from sync.absence import Absences
 from sync.delivery import Outcome, Patience, Verdict, after_failure
 from sync.group_commit import GroupCommit
 from sync.priority import priority_of
-from sync.store import inbox, outbox, threads
+from sync.store import inbox, outbox, threads, tickets
 from sync.store.field_updates import UPDATE_CONVERSATION
 from sync.store.inbox import RawEvent
 from sync.store.outbox import Claimed, Finished
@@ -218,7 +218,7 @@ class Dispatcher:
             except Exception as error:  # noqa: BLE001 - every failure becomes a verdict
                 verdict = self._judge(error, claimed, trial, wrote=purpose.wrote)
         return Done(
-            told=trial.told,
+            told=trial.told or outcomes.received(claimed, verdict, trial.pushed, now=self._clock()),
             finished=Finished(
                 claimed=msgspec.structs.replace(claimed, claimed_at=trial.claimed_at),
                 worker=self.worker,
@@ -269,6 +269,7 @@ class Dispatcher:
             command = msgspec.convert(claimed.body, model.Command)
         except msgspec.ValidationError as error:
             raise Rejected(f"the stored command can't be read: {error}") from error
+        command = await self._addressed(claimed, command)
         if claimed.outcome_unknown and await self._was_done(claimed, command, trial, adapter):
             return Verdict(state="done", outcome=Outcome.FOUND)
         if self._clock() - claimed.claimed_at > FRESH and not await self._renew(claimed, trial):
@@ -277,25 +278,31 @@ class Dispatcher:
         trial.pushed = await adapter.push(command)
         return Verdict(state="done", outcome=Outcome.DELIVERED)
 
+    async def _addressed(self, claimed: Claimed, command: model.Command) -> model.Command:
+        """What goes to a desk elsewhere goes to the conversation that was opened there, known only now."""
+        if claimed.hand_off_ref is None or getattr(command, "conversation_id", None) != "":
+            return command
+        async with self._engine.connect() as connection:
+            ticket = await tickets.opened(connection, claimed.hand_off_ref)
+        if ticket is None:
+            raise Rejected(f"no conversation was opened at {claimed.connection} for this hand-off")
+        return msgspec.structs.replace(command, conversation_id=ticket)
+
     async def _was_done(
         self, claimed: Claimed, command: model.Command, trial: _Trial, adapter: Adapter
     ) -> bool:
         """Whether an earlier try worked, as the vendor says (promise 2)."""
-        match command:
-            case model.Reply() | model.Note():
-                found = await look_for(adapter, command, since=claimed.created_at)
-                if found is not None:
-                    trial.pushed = model.Pushed(id=found.id, at=found.sent_at)
-                    return True
-                trial.doubt = False
-            case model.SetStatus():
-                async with self._engine.connect() as connection:
-                    told = await outbox.load_told(connection, claimed.ref)
-                patient = claimed.attempts < self._patience.attempts // 2
-                return await status_was_set(adapter, command, told, patient=patient)
-            case _:
-                pass
-        return False
+
+        async def told() -> outbox.Told:
+            async with self._engine.connect() as connection:
+                return await outbox.load_told(connection, claimed.ref)
+
+        here = claimed.connection == claimed.home
+        patient = here and claimed.attempts < self._patience.attempts // 2
+        found = await was_done(adapter, command, since=claimed.created_at, told=told, patient=patient)
+        trial.pushed = found or trial.pushed
+        trial.doubt = trial.doubt and not found and not looks_up(adapter, command)
+        return found is not None
 
     def _writer(self, claimed: Claimed) -> FieldWriter | CaseWriter | None:
         """Who writes what is looked up only when it goes: shared fields."""
@@ -333,7 +340,7 @@ class Dispatcher:
         return [None] * len(batch)
 
     async def _store_messages(self, connection: AsyncConnection, finished: Sequence[Finished]) -> None:
-        said = [f for f in finished if f.remote_id and f.claimed.kind in {"reply", "note"}]
+        said = [f for f in finished if outcomes.is_own_message(f)]
         if said:
             refs = await threads.next_refs(connection)
             await outbox.record_own_messages(

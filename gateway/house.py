@@ -1,6 +1,5 @@
 """The composition root: everything a process is made of, opened and closed in order."""
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -20,10 +19,12 @@ from gateway import storage
 from gateway.database import open_database
 from gateway.dispatcher import Dispatcher
 from gateway.jobs import look_at_voices, look_at_waiting, report_overlaps
+from gateway.keys import new_key
 from gateway.lanes import LaneWorker
 from gateway.leader import Leader
 from gateway.limits.limits import Limits
 from gateway.limits.transport import open_limits
+from gateway.links import link_handed_over
 from gateway.metrics import Metrics
 from gateway.pull_jobs import pull_jobs
 from gateway.scene import Policies
@@ -105,6 +106,7 @@ class House:
                 {
                     "waiting": (look, timedelta(seconds=1)),
                     "voices": (voices, timedelta(seconds=1)),
+                    "links": (partial(link_handed_over, self), timedelta(seconds=1)),
                     "overlaps": (overlaps, timedelta(seconds=1)),
                     "payloads": (age, storage.EVERY),
                     **pulling,
@@ -113,11 +115,6 @@ class House:
             clock=self.clock,
             metrics=self.metrics,
         )
-
-
-def new_key() -> str:
-    """An idempotency key that no other deployment will make."""
-    return f"db_{secrets.token_hex(12)}"
 
 
 def _open_adapter(name: str, chosen: ConnectionSettings, transport: httpx.AsyncBaseTransport) -> Adapter:
@@ -145,7 +142,7 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
         }
         for adapter in adapters.values():
             stack.push_async_callback(adapter.http.aclose)
-        policies = load_policies(settings.policies)
+        policies = load_policies(settings.policies, desks=settings.desks)
         async with engine.connect() as connection:
             index = await KnowledgeIndex.load(connection)
             limits.divide_among(await count_workers(connection) + 1)

@@ -19,21 +19,21 @@ from adapters.model import AnswerPrepared, DeskActed, MessagePosted
 from config.clock import Clock
 from config.database import at_once, refuses_data, transaction
 from config.settings import Settings
-from gateway import acts, casework, package, touching
+from gateway import casework, packing, touching
 from gateway.fieldwork import rules_of, updates
 from gateway.linking import link_rules
-from gateway.scene import INSIDE, Occasion, Policies, Scene, Stage
+from gateway.scene import DESK, INSIDE, Deed, Occasion, Opened, Policies, Received, Scene, Stage
 from gateway.touching import home_of
 from gateway.wiring import DoubtSettled, Timer, advance
 from gateway.wiring import Event as Change
 from sync.people import People
 from sync.priority import Priority
 from sync.pull import Pulled
-from sync.store import conflicts, customers, field_updates, inbox, loading, threads
+from sync.store import conflicts, customers, field_updates, inbox, loading, threads, tickets
 from sync.store.customers import PeopleMovedError
 from sync.store.field_updates import UPDATE_CUSTOMER
 from sync.store.inbox import Event, Form
-from sync.thread import CustomerState, HandOffState, Thread
+from sync.thread import CustomerState, Thread
 
 log = structlog.get_logger()
 HISTORY_EVERY = 0.2
@@ -88,6 +88,8 @@ class LaneWorker:
         self._link_rules = link_rules(settings.identity)
         self._field_rules = rules_of(settings)
         self._case_rules = casework.rules_of(settings)
+        self._abilities = {name: adapter.capabilities for name, adapter in adapters.items()}
+        self._desks = settings.desks
         self._after = {True: "", False: ""}
         self._was_live = False
         self._history_waits = True
@@ -210,7 +212,7 @@ class LaneWorker:
             occasion = Occasion(event_ref=event.ref, origin=event.origin, received_at=event.received_at)
             for change in changes:
                 advance(stage, home, change, occasion)
-        await self._pack(connection, stage)
+        await packing.pack(connection, stage)
 
     def _parse(self, events: Sequence[Event]) -> tuple[list[tuple[Event, Sequence[Change]]], list[Spoilt]]:
         parsed: list[tuple[Event, Sequence[Change]]] = []
@@ -244,6 +246,7 @@ class LaneWorker:
             new_key=self._new_key,
             people=People(self._link_rules),
             field_rules=self._field_rules,
+            abilities=self._abilities,
         )
         pairs = [(home_of(event), change) for event, change in changes]
         found = await loading.load(
@@ -290,42 +293,24 @@ class LaneWorker:
         named = [name for _, change in pairs for name in touching.written(change)]
         await loading.load_ledger(connection, told, named)
         await loading.load_recent(connection, _resolved(stage, pairs))
+        await self._load_origins(connection, stage, pairs)
         for thread in told:
             adapter = self._adapters.get(thread.conversation.connection)
             thread.tokens = adapter is not None and adapter.keeps_tokens
 
-    async def _pack(self, connection: AsyncConnection, stage: Stage) -> None:
-        """Give each new hand-off its package, and the helpdesk its note."""
-        for scene in stage.scenes.values():
-            for hand_off in (*scene.thread.ended_hand_offs, scene.thread.hand_off):
-                if hand_off is not None and not hand_off.package:
-                    await self._pack_one(connection, stage, scene, hand_off)
-
-    async def _pack_one(
-        self, connection: AsyncConnection, stage: Stage, scene: Scene, hand_off: HandOffState
+    async def _load_origins(
+        self, connection: AsyncConnection, stage: Stage, pairs: Sequence[tuple[str, Change]]
     ) -> None:
-        stored = await threads.load_transcript(connection, scene.thread.ref, most=package.TRANSCRIPT_LENGTH)
-        fresh = [package.transcript_line(message) for message in scene.thread.messages]
-        customer = scene.thread.customer
-        identities = await customers.load_identities(connection, customer) if customer else []
-        hand_off.package = package.build(
-            scene,
-            transcript=sorted([*stored, *fresh], key=lambda line: line["at"]),
-            identities=identities,
-            rule=_rule_of(scene, hand_off),
-            public_url=self._settings.public_url,
-        )
-        note = model.Note(
-            key=stage.new_key(),
-            conversation_id=scene.thread.conversation.id,
-            text=package.render_note(hand_off.package, hand_off),
-        )
-        occasion = Occasion(
-            event_ref=None,
-            origin=model.Origin.LIVE,
-            decision_ref=hand_off.decision_ref,
-        )
-        acts.send(stage, scene, note, occasion, priority=Priority.HAND_OFF)
+        """Of conversations at desks elsewhere: for which hand-offs they were opened, what we said there."""
+        here = [address for address in stage.scenes if address[0] in self._desks]
+        origins = await tickets.load_origins(connection, here)
+        ledgers = await tickets.load_ledger(connection, [each.hand_off for each in origins.values()])
+        late = [(home, c) for home, c in pairs if isinstance(c, Opened)]
+        said = await tickets.load_said(connection, [t.ref for t in _threads(stage, late)]) if late else {}
+        for address, origin in origins.items():
+            scene = stage.scenes[address]
+            scene.origin, scene.said = origin, said.get(scene.thread.ref, [])
+            scene.thread.ledger = [*scene.thread.ledger, *ledgers[origin.hand_off]]
 
     async def save(self, connection: AsyncConnection, stage: Stage) -> None:
         """Write the stage back, every room its own tables."""
@@ -336,6 +321,8 @@ class LaneWorker:
             connection, UPDATE_CUSTOMER, updates(stage), priority=Priority.FIELDS, now=stage.now
         )
         await threads.save(connection, [s.thread for s in scenes], stage.errands)
+        if stage.deeds:
+            await inbox.accept(connection, [_event_of(deed, stage.now) for deed in stage.deeds])
         await rules_store.save_turns(connection, [s.history for s in scenes])
         await rules_store.save_decisions(connection, [d for s in scenes for d in s.decisions])
 
@@ -351,6 +338,16 @@ def _resolved(stage: Stage, pairs: Sequence[tuple[str, Change]]) -> list[Thread]
     return [stage.scenes[address].thread for address in addresses if address in stage.scenes]
 
 
+def _event_of(deed: Deed, now: datetime) -> inbox.RawEvent:
+    return inbox.RawEvent(
+        connection=DESK,
+        key=deed.key,
+        lane=inbox.lane_of(deed.home, deed.told.conversation_id),
+        body=msgspec.json.encode(deed.told),
+        received_at=now,
+    )
+
+
 def _threads(stage: Stage, pairs: Sequence[tuple[str, Change]]) -> list[Thread]:
     wanted = dict.fromkeys(address for pair in pairs for address in touching.addresses(*pair))
     return [stage.scenes[address].thread for address in wanted if address in stage.scenes]
@@ -358,20 +355,13 @@ def _threads(stage: Stage, pairs: Sequence[tuple[str, Change]]) -> list[Thread]:
 
 _TOLD = MessagePosted | model.ConversationChanged | model.MessageFailed | DoubtSettled
 """What is compared with what we sent."""
-_INSIDE_CHANGES = AnswerPrepared | DeskActed | Timer
+_INSIDE_CHANGES = AnswerPrepared | DeskActed | Received | Opened | Timer
 
 
 def _people(stage: Stage) -> Iterable[CustomerState]:
     """All whom the batch may have changed: who isn't held has no news, nor have their kin."""
     held = [each for each in stage.customers.values() if each.held or each.is_new]
     return {kin for each in held for kin in each.everyone}
-
-
-def _rule_of(scene: Scene, hand_off: HandOffState) -> dict[str, Any] | None:
-    """The decision behind a hand-off: just made, or that of the offer that it follows."""
-    decided = package.rule(scene, hand_off)
-    before = next((h for h in scene.thread.ended_hand_offs if h.ref == hand_off.follows), None)
-    return decided or (before.package.get("rule") if before else None)
 
 
 def _report(events: Sequence[Event], stage: Stage, *, parked: int) -> Worked:

@@ -1,20 +1,27 @@
 """Linking conversations at several connections, and undoing that: one transaction, their lanes locked."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
+import structlog
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway import casework
-from gateway.house import House, new_key
+from gateway.keys import new_key
 from sync import cases, fields
 from sync.cases import RefusedLinkError, UnknownConversationError
 from sync.fields import News
 from sync.store import cases as store
-from sync.store import inbox, threads
+from sync.store import inbox, threads, tickets
 from sync.store.cases import LinkedConversation
 from sync.store.customers import PeopleMovedError
 from sync.store.inbox import lane_of
+
+if TYPE_CHECKING:
+    from gateway.house import House
+
+log = structlog.get_logger()
 
 
 class Case(Struct, frozen=True, kw_only=True):
@@ -29,7 +36,7 @@ async def show(connection: AsyncConnection, ref: int) -> Case:
     return Case(conversations=await store.linked(connection, ref))
 
 
-async def link(house: House, connection: AsyncConnection, ref: int, other: int) -> Case:
+async def link(house: "House", connection: AsyncConnection, ref: int, other: int) -> Case:
     """Make one case of two conversations and all that are linked with them; their fields are merged at once.
 
     Raises UnknownConversationError or RefusedLinkError.
@@ -50,7 +57,7 @@ async def link(house: House, connection: AsyncConnection, ref: int, other: int) 
     return Case(conversations=await store.linked(connection, ref))
 
 
-async def unlink(house: House, connection: AsyncConnection, ref: int) -> Case:
+async def unlink(house: "House", connection: AsyncConnection, ref: int) -> Case:
     """Let a conversation go its own way; nothing that was written is taken back. What is left of its case.
 
     Raises UnknownConversationError or RefusedLinkError.
@@ -84,3 +91,15 @@ async def _known(connection: AsyncConnection, refs: Iterable[int]) -> dict[int, 
         if ref not in found:
             raise UnknownConversationError(f"there is no conversation {ref}")
     return found
+
+
+async def link_handed_over(house: "House") -> None:
+    """Make one case of each conversation that was handed to a desk elsewhere, and what was opened for it."""
+    async with house.engine.connect() as connection:
+        found = await tickets.unlinked(connection, house.clock())
+    for ref, other in found:
+        try:
+            async with house.engine.begin() as connection:
+                await link(house, connection, ref, other)
+        except RefusedLinkError as error:
+            log.info("not_linked", conversation=ref, other=other, why=str(error))

@@ -1,5 +1,6 @@
 """Asking a vendor whether what we may have done is done already (promise 2)."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from msgspec import UNSET
@@ -7,10 +8,45 @@ from msgspec import UNSET
 from adapters import model
 from adapters.contract import Adapter
 from adapters.errors import Retryable, Unsupported
+from adapters.manifest import Capability
 from sync.store.outbox import Told
 
 SLACK = timedelta(minutes=1)
 """How far the vendor's clock may be behind ours."""
+
+
+def looks_up(adapter: Adapter, command: model.Command) -> bool:
+    """Whether looking settles if this was done: what is found is there, what isn't was not."""
+    match command:
+        case model.Reply() | model.Note():
+            return True
+        case model.OpenConversation():
+            return adapter.manifest.can(Capability.FIND_OPENED)
+        case _:
+            return False
+
+
+async def was_done(
+    adapter: Adapter,
+    command: model.Command,
+    *,
+    since: datetime,
+    told: Callable[[], Awaitable[Told]],
+    patient: bool,
+) -> model.Pushed | None:
+    """What an earlier try has left at the vendor, if it worked; `since` is when we decided to do it."""
+    match command:
+        case model.Reply() | model.Note():
+            message = await look_for(adapter, command, since=since)
+            return model.Pushed(id=message.id, at=message.sent_at) if message else None
+        case model.OpenConversation() if looks_up(adapter, command):
+            opened = await adapter.find(model.FindOpened(token=command.key, since=since - SLACK))
+            return model.Pushed(id=opened.id) if isinstance(opened, model.ConversationRecord) else None
+        case model.SetStatus():
+            was_set = await status_was_set(adapter, command, await told(), patient=patient)
+            return model.Pushed() if was_set else None
+        case _:
+            return None
 
 
 async def look_for(

@@ -1,17 +1,20 @@
 """Hand-offs: offered, claimed in time or not, and what then. Pure."""
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
 from adapters.model import Status
-from gateway import acts
+from gateway import acts, control
 from gateway.scene import Occasion, Scene, Stage
 from rules import turns
-from rules.policy import Fallback, HandOff, Receiver
+from rules.policy import Fallback, HandOff, Priority, Receiver, Side
 from sync.lease import HandedOff, Returned
-from sync.priority import Priority
+from sync.priority import Priority as Urgency
 from sync.thread import HandOffState
+
+QUEUE = "general"
 
 
 def hand_off(stage: Stage, scene: Scene, action: HandOff, occasion: Occasion) -> None:
@@ -27,7 +30,7 @@ def hand_off(stage: Stage, scene: Scene, action: HandOff, occasion: Occasion) ->
             ref=stage.refs.next(),
             conversation_ref=scene.thread.ref,
             state="offered",
-            to=action.to.value,
+            to=str(action.to),
             queue=people.queue if back and people.queue else action.queue,
             priority=action.priority.value,
             rule=occasion.rule,
@@ -40,8 +43,40 @@ def hand_off(stage: Stage, scene: Scene, action: HandOff, occasion: Occasion) ->
         otherwise=action.otherwise,
     )
     _tell(stage, scene, action.say, occasion)
-    # The package needs the whole transcript: `gateway.lanes` reads it and writes the note.
-    acts.set_status(stage, scene, Status.OPEN, occasion, priority=Priority.HAND_OFF)
+    # The package needs the whole transcript: `gateway.packing` reads it and writes the note.
+    acts.set_status(stage, scene, Status.OPEN, occasion, priority=Urgency.HAND_OFF)
+
+
+def passed(stage: Stage, scene: Scene, metadata: dict[str, Any], cause: str) -> None:
+    """The vendor's switch gives us a conversation, as its desk: it waits for somebody of ours."""
+    queue, priority = metadata.get("queue"), metadata.get("priority")
+    urgent = priority if priority in {each.value for each in Priority} else Priority.NORMAL.value
+    scene.passed = metadata
+    _put(
+        stage, scene, queue=queue if isinstance(queue, str) and queue else QUEUE, priority=urgent, cause=cause
+    )
+
+
+def to_own_desk(stage: Stage, scene: Scene, cause: str) -> None:
+    """Nobody else may or will have it: it waits for somebody of ours."""
+    _put(stage, scene, queue=scene.thread.people.queue or QUEUE, priority=Priority.NORMAL.value, cause=cause)
+
+
+def _put(stage: Stage, scene: Scene, *, queue: str, priority: str, cause: str) -> None:
+    scene.thread.hand_off = HandOffState(
+        ref=stage.refs.next(),
+        conversation_ref=scene.thread.ref,
+        state="offered",
+        to=Side.DESK.value,
+        queue=queue,
+        priority=priority,
+        rule="",
+        decision_ref=None,
+        package={},
+        cause=cause,
+        offered_at=stage.now,
+        dirty=True,
+    )
 
 
 def expire(stage: Stage, scene: Scene, ref: int, occasion: Occasion) -> None:
@@ -49,18 +84,30 @@ def expire(stage: Stage, scene: Scene, ref: int, occasion: Occasion) -> None:
     offered = scene.thread.hand_off
     if offered is None or (offered.ref, offered.state) != (ref, "offered") or offered.otherwise is None:
         return
-    plan = msgspec.convert(offered.otherwise, Fallback)
-    because = msgspec.structs.replace(occasion, decision_ref=offered.decision_ref, rule=offered.rule)
     scene.expired.append(offered.rule)
+    _follow(stage, scene, offered, occasion, cause="not_claimed")
+
+
+def decline(stage: Stage, scene: Scene, offered: HandOffState, occasion: Occasion, *, cause: str) -> None:
+    """Nobody is there to take it: what was to happen in the end happens now, or else our own desk has it."""
+    _follow(stage, scene, offered, occasion, cause=cause)
+
+
+def _follow(stage: Stage, scene: Scene, offered: HandOffState, occasion: Occasion, *, cause: str) -> None:
+    plan = Fallback(to=Receiver.DESK)
+    if offered.otherwise is not None:
+        plan = msgspec.convert(offered.otherwise, Fallback)
+    because = msgspec.structs.replace(occasion, decision_ref=offered.decision_ref, rule=offered.rule)
     acts.end_hand_off(stage, scene, "expired")
-    if plan.to is not Receiver.AI:
-        _offer_again(stage, scene, offered, plan, cause="not_claimed")
+    if plan.to != Receiver.AI:
+        _offer_again(stage, scene, offered, plan, cause=cause)
     elif scene.thread.people.returns >= stage.settings.voice.most_returns:
         _offer_again(stage, scene, offered, plan, cause="too_many_returns")
         return
     else:
         acts.move_lease(stage, scene, Returned(), "nobody_came", because)
         acts.set_status(stage, scene, Status.PENDING, because)
+    control.take_back(stage, scene, because)
     _tell(stage, scene, plan.say, because)
 
 
@@ -72,7 +119,7 @@ def _offer_again(stage: Stage, scene: Scene, before: HandOffState, plan: Fallbac
             ref=stage.refs.next(),
             conversation_ref=before.conversation_ref,
             state="offered",
-            to=before.to if plan.to is Receiver.AI else plan.to.value,
+            to=_again_to(before, plan),
             queue=plan.queue or before.queue,
             priority=plan.priority.value if plan.priority else before.priority,
             rule=before.rule,
@@ -85,6 +132,13 @@ def _offer_again(stage: Stage, scene: Scene, before: HandOffState, plan: Fallbac
         accept_within=plan.accept_within,
         otherwise=plan.otherwise,
     )
+
+
+def _again_to(before: HandOffState, plan: Fallback) -> str:
+    """Who gets it now. Where the AI may not have it any more, people do; at a desk elsewhere nobody came."""
+    if plan.to != Receiver.AI:
+        return str(plan.to)
+    return before.to if before.to in {Side.DESK, Side.SAAS} else Side.DESK.value
 
 
 def _offer(

@@ -6,11 +6,14 @@ from typing import Any
 
 import msgspec
 
-from adapters.model import AnswerPrepared, Origin
-from gateway.scene import AI
+from adapters.model import AnswerPrepared, Origin, Pushed
+from gateway.scene import AI, DESK, Received
+from sync.delivery import Verdict
 from sync.pull import Pulled, bare, lane_name
 from sync.store.inbox import Form, RawEvent, lane_of
 from sync.store.outbox import Claimed, Finished
+
+_HANDING_OVER = frozenset({"hand_over", "open_conversation", "take_control"})
 
 
 def answered(claimed: Claimed, answer: AnswerPrepared) -> RawEvent | None:
@@ -39,6 +42,39 @@ def fetched(claimed: Claimed, changes: Sequence[Pulled], *, origin: Origin, now:
         origin=origin,
         form=Form.CANONICAL,
     )
+
+
+def received(claimed: Claimed, verdict: Verdict, pushed: Pushed, *, now: datetime) -> RawEvent | None:
+    """How another side took a hand-off, for the lane of its conversation; `None` if that isn't settled."""
+    if claimed.kind not in _HANDING_OVER or claimed.hand_off_ref is None:
+        return None
+    if verdict.state not in {"done", "parked"} or claimed.home is None or claimed.conversation_id is None:
+        return None
+    failed = verdict.state == "parked"
+    opened = claimed.kind == "open_conversation"
+    told = Received(
+        conversation_id=claimed.conversation_id,
+        hand_off=claimed.hand_off_ref,
+        desk=claimed.connection,
+        reception=pushed.reception,
+        position=pushed.position,
+        ticket=pushed.id if opened else None,
+        failure=verdict.reason if failed else None,
+    )
+    return RawEvent(
+        connection=DESK,
+        key=f"{verdict.state}/{claimed.key}",
+        lane=lane_of(claimed.home, claimed.conversation_id),
+        body=msgspec.json.encode(told),
+        received_at=now,
+    )
+
+
+def is_own_message(finished: Finished) -> bool:
+    """Whether it left a message of ours in its own conversation, not in one at a desk elsewhere."""
+    claimed = finished.claimed
+    here = claimed.connection == claimed.home
+    return here and finished.remote_id is not None and claimed.kind in {"reply", "note"}
 
 
 def own_message(finished: Finished, ref: int) -> dict[str, Any]:

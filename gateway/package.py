@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from adapters.model import Author
 from gateway.scene import Scene
 from rules.signals import SignalName
 from rules.turns import TurnState
@@ -66,7 +67,7 @@ def build(
     conversation, customer = scene.thread.conversation, scene.thread.customer
     return {
         "schema": SCHEMA,
-        "goal": goal_of(scene.history.turns),
+        "goal": goal_of(scene.history.turns) or _told(scene, transcript),
         "channel": conversation.channel,
         "language": conversation.language,
         "customer": {
@@ -89,7 +90,15 @@ def build(
             "timeline": f"{public_url}/console/conversations/{conversation.ref}",
             "helpdesk": conversation.url or None,
         },
+        **({"passed": scene.passed} if scene.passed else {}),
     }
+
+
+def _told(scene: Scene, transcript: Sequence[Mapping[str, Any]]) -> str:
+    """Where our AI had no part in it: what they say who passed it to us, or what the customer said last."""
+    summary = scene.passed.get("summary")
+    said = [line["text"] for line in transcript if line["author"] == Author.CUSTOMER]
+    return _one_line(summary if isinstance(summary, str) and summary else said[-1] if said else "")
 
 
 def rule(scene: Scene, hand_off: HandOffState) -> dict[str, Any] | None:

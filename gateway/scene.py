@@ -1,12 +1,14 @@
 """Everything a lane batch holds in memory, from all rooms."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct, field
 
-from adapters.model import Origin
+from adapters import model
+from adapters.manifest import Capability
+from adapters.model import DeskActed, Reception
 from config.settings import Settings
 from rules.engine import Fired
 from rules.policy import Policy
@@ -14,7 +16,8 @@ from rules.turns import History
 from rules.verdict import Measures
 from sync.fields import FieldRules
 from sync.people import People
-from sync.thread import CustomerState, NewCommand, Refs, Thread
+from sync.store.tickets import Origin
+from sync.thread import CustomerState, MessageState, NewCommand, Refs, Thread
 
 AI = "ai"
 """The connection of our AI: its commands are questions, its events are answers."""
@@ -23,6 +26,25 @@ DESK = "desk"
 CLOCK = "clock"
 """The connection of our own timers."""
 INSIDE = frozenset({AI, DESK, CLOCK})
+
+
+class Opened(Struct, frozen=True, kw_only=True, tag="opened"):
+    """Told to a conversation at a desk elsewhere: it was opened for this hand-off."""
+
+    conversation_id: str
+    hand_off: int
+
+
+class Received(Struct, frozen=True, kw_only=True, tag="received"):
+    """How another side took a hand-off: what it answered, or why we could not even ask (`failure`)."""
+
+    conversation_id: str
+    hand_off: int
+    desk: str
+    reception: Reception | None = None
+    position: int | None = None
+    ticket: str | None = None
+    failure: str | None = None
 
 
 class Answering(Struct, frozen=True, kw_only=True, tag="answer"):
@@ -36,6 +58,14 @@ class Answering(Struct, frozen=True, kw_only=True, tag="answer"):
     earlier: tuple[str, ...]
     language: str | None
     channel: str
+
+
+class Deed(Struct, frozen=True, kw_only=True):
+    """Something that happened in one lane and concerns another: an event of ours for that one."""
+
+    key: str
+    home: str
+    told: DeskActed | Opened
 
 
 class Policies(Struct, frozen=True):
@@ -60,6 +90,14 @@ class Scene(Struct, kw_only=True):
     verdicts: list[str] = field(default_factory=list)
     expired: list[str] = field(default_factory=list)
     """The rules of hand-offs that nobody claimed in time."""
+    origin: Origin | None = None
+    """Of a conversation at a desk at another vendor: for which hand-off it was opened."""
+    said: list[MessageState] = field(default_factory=list)
+    """What people said there before we knew that."""
+    closed_there: set[int] = field(default_factory=set)
+    """Hand-offs that were resolved at a desk elsewhere: they need not be told."""
+    passed: dict[str, Any] = field(default_factory=dict)
+    """The context that came along when the conversation was passed to us."""
 
 
 class Stage(Struct, kw_only=True):
@@ -76,13 +114,22 @@ class Stage(Struct, kw_only=True):
     field_rules: FieldRules
     told: dict[int, tuple[CustomerState, int | None]] = field(default_factory=dict)
     """The customers of whom live events told something new, each with the last of these events."""
+    abilities: Mapping[str, frozenset[Capability]] = field(default_factory=dict)
+    """What the adapter of each connection can do."""
+    deeds: list[Deed] = field(default_factory=list)
+    """What this batch has to tell other lanes."""
     errands: list[tuple[CustomerState, NewCommand]] = field(default_factory=list)
     """Commands about customers."""
 
     def has_ai(self, connection: str) -> bool:
         """Whether our AI answers at this connection."""
         found = self.settings.connections.get(connection)
-        return found is not None and found.ai
+        return found is not None and found.ai and found.role != "desk"
+
+    def can(self, connection: str, capability: Capability) -> bool:
+        """Whether the vendor at this connection can do that."""
+        found = self.abilities.get(connection)
+        return found is None or capability in found
 
     def quiet_for(self, channel: str) -> timedelta:
         """How long a burst must be quiet on this channel."""
@@ -93,7 +140,7 @@ class Occasion(Struct, frozen=True, kw_only=True):
     """What everything decided now goes back to: an event, and perhaps the decision of a rule."""
 
     event_ref: int | None
-    origin: Origin
+    origin: model.Origin
     received_at: datetime | None = None
     """When the event reached us."""
     decision_ref: int | None = None
@@ -102,4 +149,4 @@ class Occasion(Struct, frozen=True, kw_only=True):
     @property
     def live(self) -> bool:
         """Whether it may act at all (promise 5)."""
-        return self.origin is Origin.LIVE
+        return self.origin is model.Origin.LIVE

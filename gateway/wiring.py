@@ -20,9 +20,9 @@ from adapters.model import (
     Status,
     ThinEvent,
 )
-from gateway import acts, desk, offers, rule_actions, thin, undelivered
+from gateway import acts, desk, offers, receptions, relays, rule_actions, switching, thin, undelivered
 from gateway.facts import gather
-from gateway.scene import Occasion, Scene, Stage
+from gateway.scene import Occasion, Opened, Received, Scene, Stage
 from knowledge.language import detect
 from rules import turns
 from rules.engine import decide
@@ -63,12 +63,13 @@ class DoubtSettled(Struct, frozen=True, kw_only=True, tag="doubt_settled"):
 
 Timer = Tick | BotSilence | OfferExpired | DoubtSettled
 """What the clock puts into a lane."""
-Event = Change | Timer
-_FromInside = AnswerPrepared | DeskActed | Timer
+Event = Change | Timer | Received | Opened
+_FromInside = AnswerPrepared | DeskActed | Received | Timer
 # A customer's reply, an automation or a bot may open a conversation, too: that takes it from nobody.
 _PERHAPS_AN_AGENT = frozenset({Author.AGENT, Author.UNKNOWN})
 _SPEAKS = mirror.CustomerSpoke | mirror.AgentSpoke
-_CustomerTold = MessagePosted | ConversationChanged | CustomerChanged | CustomersMerged
+_Placed = MessagePosted | ConversationChanged | ControlChanged | Opened
+_CustomerTold = MessagePosted | ConversationChanged | ControlChanged | CustomerChanged | CustomersMerged
 
 
 def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
@@ -89,7 +90,9 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
         case MessageFailed():
             _take_failure(stage, stage.scenes.get((home, change.conversation_id)), change, occasion)
         case ControlChanged():
-            pass  # no adapter tells of these so far
+            _take_control(stage, home, change, occasion)
+        case Opened():
+            relays.catch_up(stage, _scene(stage, home, change, occasion))
         case _:
             _hear_ourselves(stage, stage.scenes[home, change.conversation_id], change, occasion)
 
@@ -97,12 +100,16 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
 def _hear_ourselves(stage: Stage, scene: Scene, change: _FromInside, occasion: Occasion) -> None:
     """What we told ourselves is there to act on, and history never acts; but time passes even there."""
     match change:
-        case AnswerPrepared() | DeskActed() | Tick() | BotSilence() if not occasion.live:
+        case AnswerPrepared() | DeskActed() | Received() | Tick() | BotSilence() if not occasion.live:
             pass
         case AnswerPrepared():
             _take_answer(stage, scene, change, occasion)
-        case DeskActed():
+        case DeskActed(desk=None):
             desk.act(stage, scene, change, occasion)
+        case DeskActed():
+            relays.act(stage, scene, change, occasion)
+        case Received():
+            receptions.take(stage, scene, change, occasion)
         case Tick() | BotSilence() | OfferExpired() | DoubtSettled():
             _pass_time(stage, scene, change, occasion)
         case _:
@@ -144,6 +151,13 @@ def _look_up(stage: Stage, home: str, change: ThinEvent, occasion: Occasion) -> 
         stage.errands.append((customer, command))
 
 
+def _take_control(stage: Stage, home: str, change: ControlChanged, occasion: Occasion) -> None:
+    scene = _scene(stage, home, change, occasion)
+    meanings = mirror.apply_conversation(scene.thread, change.conversation, at=change.occurred_at)
+    _react(stage, scene, meanings, occasion)
+    switching.take(stage, scene, change, occasion)
+
+
 def _take_failure(stage: Stage, scene: Scene | None, failed: MessageFailed, occasion: Occasion) -> None:
     if scene is not None and undelivered.take(stage, scene, failed, occasion):
         _decide(stage, scene, occasion)
@@ -178,7 +192,11 @@ def _seen(stage: Stage, occasion: Occasion) -> Seen:
     return Seen(event_ref=occasion.event_ref, origin=occasion.origin, now=stage.now)
 
 
-def _scene(stage: Stage, home: str, change: MessagePosted | ConversationChanged, occasion: Occasion) -> Scene:
+def _scene(stage: Stage, home: str, change: _Placed, occasion: Occasion) -> Scene:
+    if isinstance(change, Opened):
+        change = ConversationChanged(
+            conversation=ConversationRecord(id=change.conversation_id), occurred_at=stage.now
+        )
     record, customer = change.conversation, change.customer
     scene = stage.scenes.get((home, record.id))
     if scene is None:
@@ -258,6 +276,7 @@ def _react(stage: Stage, scene: Scene, meanings: tuple[Meaning, ...], occasion: 
     for meaning in meanings:
         if not occasion.live and _is_past(scene, meaning):
             continue
+        relays.hear(stage, scene, meaning, occasion)
         match meaning:
             case mirror.CustomerSpoke(message):
                 _listen(stage, scene, message, occasion)
@@ -309,6 +328,7 @@ def _listen(stage: Stage, scene: Scene, message: Spoken | MessageState, occasion
     if spoken not in {"und", conversation.language}:
         conversation.language = spoken
         conversation.dirty = True
+    relays.tell(stage, scene, message, occasion)
     if not occasion.live or scene.thread.lease.holder is not Holder.AI:
         return
     turn = turns.hear(

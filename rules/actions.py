@@ -38,7 +38,8 @@ class Fallback(Struct, frozen=True, kw_only=True):
     What isn't given stays as it was; `say` tells the customer.
     """
 
-    to: Receiver
+    to: str
+    """A `Receiver`, or the name of a connection with the role `desk`."""
     queue: str = ""
     priority: Priority | None = None
     say: str | None = None
@@ -53,7 +54,8 @@ class HandOff(Struct, frozen=True, kw_only=True, tag="hand_off"):
     Nobody claims it within `accept_within`: `otherwise` happens. Without these it waits as long as it takes.
     """
 
-    to: Side
+    to: str
+    """A `Side`, or the name of a connection with the role `desk`."""
     queue: str = "general"
     priority: Priority = Priority.NORMAL
     say: str | None = None

@@ -1,7 +1,7 @@
 """Policies as written by operators: rules, messages, verdict measures and examples, parsed and checked."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -147,11 +147,11 @@ class _File(Struct, frozen=True, kw_only=True):
     examples: tuple[Example, ...] = ()
 
 
-def parse_policy(text: str, *, file: str) -> Policy:
-    """A policy from its text. Raises PolicyError."""
+def parse_policy(text: str, *, file: str, desks: Collection[str] = ()) -> Policy:
+    """A policy from its text; it may hand off to these `desks`, too. Raises PolicyError."""
     document = Document(text, file)
     root = document.root()
-    reader = _PolicyReader(document)
+    reader = _PolicyReader(document, desks)
     parsed = reader.file(root) if root is not None else MISSING
     document.close()
     assert isinstance(parsed, _File)
@@ -168,8 +168,9 @@ def parse_policy(text: str, *, file: str) -> Policy:
 class _PolicyReader:
     """Reads the sections of one document, noting every problem in it."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, desks: Collection[str]) -> None:
         self._document = document
+        self._desks = sorted(desks)
         self._rule_names: list[str] = []
         self._message_keys: list[str] = []
         self._expected: list[ScalarNode] = []
@@ -245,6 +246,7 @@ class _PolicyReader:
             _spelled_out(value, cls),
             cls,
             f"`{name}`",
+            to=lambda node: self._receiver(node, Side),
             say=self._message_key,
             message=self._message_key,
             otherwise=self._fallback,
@@ -253,15 +255,31 @@ class _PolicyReader:
 
     def _fallback(self, node: Node) -> Any:
         parsed = self._document.struct(
-            node, Fallback, "`otherwise`", say=self._message_key, otherwise=self._fallback
+            node,
+            Fallback,
+            "`otherwise`",
+            to=lambda node: self._receiver(node, Receiver),
+            say=self._message_key,
+            otherwise=self._fallback,
         )
         if not isinstance(parsed, Fallback):
             return parsed
-        if parsed.to is Receiver.AI and (parsed.queue or parsed.priority or parsed.accept_within):
+        if parsed.to == Receiver.AI and (parsed.queue or parsed.priority or parsed.accept_within):
             return self._document.refuse(
                 node, "the AI takes it at once, from no queue", "with `to: ai`, give `say` alone"
             )
         return self._timed(node, parsed)
+
+    def _receiver(self, node: Node, known: type[Side | Receiver]) -> Any:
+        """Whose people take over: of the built-in desk, of the helpdesk, or of a desk at another vendor."""
+        named = node.value if isinstance(node, ScalarNode) else None
+        if named in self._desks:
+            return named
+        if named in {each.value for each in known}:
+            return known(named)
+        choices = [*(each.value for each in known), *self._desks]
+        cure = meant_or_all(named, choices) if isinstance(named, str) else f"choose from {choices}"
+        return self._document.refuse(node, f"`to` is wrong: nobody is called {named!r}", cure)
 
     def _timed(self, node: Node, offer: HandOff | Fallback) -> Any:
         """A time limit and what follows it belong together."""
@@ -314,13 +332,16 @@ def _spelled_out(value: Node, cls: type[Action]) -> Node:
     return MappingNode("tag:yaml.org,2002:map", [(name, value)], value.start_mark, value.end_mark)
 
 
-def load_policies(directory: Path) -> tuple[Policy, ...]:
-    """Every `*.yaml` of a directory, by file name. Raises PolicyError listing the problems of all."""
+def load_policies(directory: Path, *, desks: Collection[str] = ()) -> tuple[Policy, ...]:
+    """Every `*.yaml` of a directory, by file name; they may hand off to these `desks`, too.
+
+    Raises PolicyError listing the problems of all.
+    """
     policies: list[Policy] = []
     problems: list[Problem] = []
     for path in sorted(directory.glob("*.yaml")):
         try:
-            policies.append(parse_policy(path.read_text(encoding="utf-8"), file=str(path)))
+            policies.append(parse_policy(path.read_text(encoding="utf-8"), file=str(path), desks=desks))
         except PolicyError as error:
             problems += error.problems
         except (OSError, UnicodeDecodeError) as error:

@@ -147,7 +147,7 @@ def _store(thread: Thread, record: MessageRecord, own: Own | None, seen: Seen, r
         event_ref=seen.event_ref,
         command_ref=ours.ref if ours else None,
     )
-    if own is not None and own.by != "certain":
+    if own is not None and own.by != "certain" and own.sent.conversation_ref == thread.ref:
         doubts.hold(thread, own, record, message)
     thread.messages.append(message)
     thread.known_messages[record.id] = record.text

@@ -175,6 +175,8 @@ class Conversation(SQLModel, table=True):
     lease_epoch: int = _link()
     lease_since: datetime = _at()
     lease_person: dict[str, Any] | None = _json(default=None, nullable=True)
+    control: str | None = _text(default=None, nullable=True)
+    """Who may speak by the vendor's own switch, where it has one."""
     deleted_at: datetime | None = _at(default=None, nullable=True)
     xid: Optional[str] = _xid()  # noqa: UP045 - as above
 
@@ -241,6 +243,7 @@ class CommandRow(SQLModel, table=True):
         ),
         Index("command_in_flight", "claimed_by", postgresql_where=text("state = 'in_flight'")),
         Index("command_doubt", "conversation_ref", postgresql_where=text("doubt AND state <> 'in_flight'")),
+        Index("command_hand_off", "hand_off_ref", postgresql_where=text("hand_off_ref IS NOT NULL")),
         Index("command_parked", "done_at", "ref", postgresql_where=text("state = 'parked'")),
         Index(
             "command_remote", "conversation_ref", "remote_id", postgresql_where=text("remote_id IS NOT NULL")
@@ -264,6 +267,7 @@ class CommandRow(SQLModel, table=True):
     turn: int | None = _link(default=None, nullable=True)
     decision_ref: int | None = _link(default=None, nullable=True)
     event_ref: int | None = _link(default=None, nullable=True)
+    hand_off_ref: int | None = _link(default=None, nullable=True)
     priority: int = Field(default=5, sa_type=SmallInteger)
     state: str = _text(default="waiting")
     attempts: int = Field(default=0, sa_type=SmallInteger, sa_column_kwargs={"server_default": "0"})

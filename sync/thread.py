@@ -120,6 +120,8 @@ class ConversationState(Struct, kw_only=True):
     """When it was last resolved, as far as we know, by the vendor's clock."""
     created_at: datetime
     last_message_at: datetime | None = None
+    control: str | None = None
+    """Who may speak by the vendor's own switch, where it has one: a `Control`."""
     dirty: bool = False
 
 
@@ -165,6 +167,8 @@ class NewCommand(Struct, kw_only=True):
     turn: int | None = None
     decision_ref: int | None = None
     event_ref: int | None = None
+    hand_off: int | None = None
+    """The hand-off that it belongs to."""
 
 
 class HandOffState(Struct, kw_only=True):
@@ -188,6 +192,10 @@ class HandOffState(Struct, kw_only=True):
     accept_by: datetime | None = None
     otherwise: dict[str, Any] | None = None
     """What happens when nobody has claimed it by then; of the shape of a policy's `otherwise`."""
+    ticket: str | None = None
+    """The conversation that was opened for it, at a desk at another vendor."""
+    position: int | None = None
+    """Its place in a queue of theirs, from 1."""
     offered_at: datetime
     claimed_at: datetime | None = None
     ended_at: datetime | None = None
@@ -266,6 +274,8 @@ class Thread(Struct, kw_only=True):
     ended_hand_offs: list[HandOffState] = field(default_factory=list)
     silenced: list[str] = field(default_factory=list)
     """Connections whose waiting commands of the AI are to be superseded."""
+    withdrawn: list[int] = field(default_factory=list)
+    """Hand-offs that ended before anything was opened for them elsewhere: what waits for it is withdrawn."""
 
     tokens: bool = False
     """Whether its helpdesk tells our token with each message that we wrote."""

@@ -98,6 +98,8 @@ class HandOff(Struct, frozen=True, kw_only=True):
     """A conversation offered to people: `offered`, `claimed`, then `resolved`, `returned` or `taken`.
 
     `expired` is one that nobody claimed by `accept_by`; the next one `follows` it, and `cause` says so.
+    `to` names the built-in `desk`, the people of the helpdesk (`saas`), or a desk at another vendor, where
+    `ticket` was opened for it; `position` is its place in a queue there.
     """
 
     ref: int
@@ -113,6 +115,8 @@ class HandOff(Struct, frozen=True, kw_only=True):
     cause: str
     follows: int | None
     accept_by: datetime | None
+    ticket: str | None
+    position: int | None
     offered_at: datetime
     claimed_at: datetime | None
     ended_at: datetime | None

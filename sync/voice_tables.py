@@ -48,6 +48,7 @@ class HandOff(SQLModel, table=True):
             "accept_by",
             postgresql_where=text("state = 'offered' AND accept_by IS NOT NULL"),
         ),
+        Index("hand_off_ticket", "to", "ticket", postgresql_where=text("ticket IS NOT NULL")),
     )
 
     ref: int = _ref()
@@ -65,6 +66,10 @@ class HandOff(SQLModel, table=True):
     follows: int | None = _link(default=None, nullable=True)
     accept_by: datetime | None = _at(default=None, nullable=True)
     otherwise: dict[str, Any] | None = _json(default=None, nullable=True)
+    ticket: str | None = _text(default=None, nullable=True)
+    """The conversation that was opened for it, at a desk at another vendor."""
+    position: int | None = Field(default=None, nullable=True)
+    """Its place in a queue of theirs, from 1, where the vendor says."""
     offered_at: datetime = _at()
     claimed_at: datetime | None = _at(default=None, nullable=True)
     ended_at: datetime | None = _at(default=None, nullable=True)

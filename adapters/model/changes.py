@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from adapters.model.queries import Query
 from adapters.model.records import (
+    Attachment,
     Author,
     Control,
     ConversationRecord,
@@ -108,7 +109,7 @@ class AnswerPrepared(Struct, frozen=True, kw_only=True, tag="answer_prepared"):
 
 
 class DeskActed(Struct, frozen=True, kw_only=True, tag="desk_acted"):
-    """A person at the in-house desk did something with a hand-off."""
+    """A person did something with a hand-off: at our own desk, or in a `ticket` at the connection `desk`."""
 
     conversation_id: str
     hand_off: int
@@ -116,6 +117,9 @@ class DeskActed(Struct, frozen=True, kw_only=True, tag="desk_acted"):
     agent: Person
     occurred_at: datetime
     text: str | None = None
+    desk: str | None = None
+    ticket: str | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 Change = (

@@ -103,6 +103,8 @@ class Attachment(Struct, frozen=True, kw_only=True):
     name: str = ""
     content_type: str = "application/octet-stream"
     size: int | None = None
+    source: str = ""
+    """The connection that it came from; set by the engine when the file goes on elsewhere."""
 
 
 class CustomerRecord(Struct, frozen=True, kw_only=True):

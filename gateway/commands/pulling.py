@@ -18,7 +18,7 @@ from gateway.commands.common import ConfigOption, run, settings_from
 from gateway.commands.terminal import err, moment, out
 from gateway.database import open_database
 from gateway.fieldwork import catch_up
-from gateway.house import new_key
+from gateway.keys import new_key
 from gateway.limits.transport import open_limits
 from gateway.metrics import Metrics
 from gateway.pulling import PullBusyError, Puller, PullStoppedError, Purpose, Watch

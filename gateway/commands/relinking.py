@@ -10,7 +10,7 @@ from config.clock import utc_now
 from config.settings import Settings
 from gateway.commands.terminal import err, out
 from gateway.database import open_database
-from gateway.house import new_key
+from gateway.keys import new_key
 from gateway.relinking import Relinked, Relinking
 
 LINE_EVERY = 5.0

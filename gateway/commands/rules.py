@@ -26,7 +26,8 @@ def rules() -> None:
 
 
 def _load(directory: Path | None, config: Path | None) -> tuple[Policy, ...]:
-    return load_policies(directory or settings_from(config).policies)
+    settings = settings_from(config)
+    return load_policies(directory or settings.policies, desks=settings.desks)
 
 
 @app.command("check")

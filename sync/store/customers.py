@@ -350,3 +350,17 @@ async def load_identities(connection: AsyncConnection, customer: CustomerState) 
         {"connection": name, "kind": kind, "value": value}
         for name, kind, value in dict.fromkeys([*stored, *new])
     ]
+
+
+async def load_proven(connection: AsyncConnection, customer: CustomerState) -> set[tuple[str, str]]:
+    """The addresses of a person, by kind and value, that were proven to be theirs."""
+    rows = await connection.execute(
+        text("SELECT kind, value FROM identity WHERE customer_ref = ANY(:refs) AND verified").bindparams(
+            bindparam("refs", type_=ARRAY(BIGINT))
+        ),
+        {"refs": [each.ref for each in customer.everyone]},
+    )
+    new = [(address, mark) for each in customer.everyone for address, mark in each.identities.items()]
+    return {(row.kind, row.value) for row in rows} | {
+        (kind, value) for (_, kind, value), mark in new if mark.verified
+    }

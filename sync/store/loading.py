@@ -66,7 +66,8 @@ _PEOPLE = Direct(
     text("""
 SELECT v.ref, h.queue, h.agent,
   (SELECT count(*) FROM lease_change l
-   WHERE l.conversation_ref = v.ref AND l.cause IN ('returned', 'nobody_came') AND l.epoch > e.resolved
+   WHERE l.conversation_ref = v.ref AND l.epoch > e.resolved
+     AND l.cause IN ('returned', 'nobody_came', 'control_returned')
   ) AS returns,
   CASE WHEN e.resolved < v.lease_epoch THEN (
     SELECT array_agg(m.text ORDER BY m.sent_at, m.ref) FROM (

@@ -46,6 +46,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     key: str
     epoch: int | None
     turn: int | None
+    hand_off_ref: int | None
     priority: int
     attempts: int
     outcome_unknown: bool

@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from config.database import Direct
 from sync.priority import Priority
-from sync.store import doubts, undelivered
+from sync.store import doubts, tickets, undelivered
 from sync.store.upserts import upsert_by_ref
 from sync.tables import (
     CommandRow,
@@ -59,6 +59,7 @@ async def save(
     await _save_leases(connection, threads)
     await _save_hand_offs(connection, threads)
     await _silence(connection, threads)
+    await tickets.withdraw(connection, [ref for thread in threads for ref in thread.withdrawn])
     await _save_heard(connection, threads)
     await undelivered.save(connection, [failed for thread in threads for failed in thread.failed])
     await doubts.save(connection, threads)
@@ -75,7 +76,9 @@ _CONVERSATIONS = Direct(
         *_LEASE_FIELDS,
     )
 )
-_HAND_OFFS = Direct(upsert_by_ref(HandOff, "state", "agent", "claimed_at", "ended_at", "accept_by"))
+_HAND_OFFS = Direct(
+    upsert_by_ref(HandOff, "state", "agent", "claimed_at", "ended_at", "accept_by", "ticket", "position")
+)
 _LEASES = Direct(insert(LeaseChange))
 _COMMANDS = Direct(insert(CommandRow))
 _WAKE = Direct(text("SELECT pg_notify(:channel, '')"))
@@ -223,6 +226,7 @@ def _command_row(
         "turn": new.turn,
         "decision_ref": new.decision_ref,
         "event_ref": new.event_ref,
+        "hand_off_ref": new.hand_off,
         "priority": new.priority,
         "state": "waiting",
         "attempts": 0,

@@ -10,7 +10,7 @@ from support.mirrored import CASE_FIELDS, SIDES, Mirrored, mirroring
 
 from adapters.vendors.memory.faults import Fault
 from gateway.fieldwork import catch_up
-from gateway.house import new_key
+from gateway.keys import new_key
 from gateway.pulling import Puller
 from gateway.reconciling import reconcile
 

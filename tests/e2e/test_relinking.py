@@ -9,7 +9,7 @@ from support.connected import ConnectedBridge
 
 from adapters.model import Person, PullKind
 from config.clock import utc_now
-from gateway.house import new_key
+from gateway.keys import new_key
 from gateway.pulling import Puller
 from gateway.reconciling import reconcile
 from gateway.relinking import Relinked, Relinking

@@ -16,7 +16,7 @@ from adapters.vendors.memory.records import Conversation, Customer, Event
 from config.clock import utc_now
 from config.database import open_engine
 from config.settings import PACKAGED, Settings
-from gateway.house import new_key
+from gateway.keys import new_key
 from gateway.lanes import LaneWorker
 from gateway.scene import Policies, Stage
 from rules.policy import load_policies, measures

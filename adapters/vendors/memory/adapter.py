@@ -1,19 +1,14 @@
 """The adapter of the reference helpdesk."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
-
-from msgspec import UNSET
 
 from adapters.attachments import Upload
 from adapters.contract import Adapter, Delivery, Receipt, Webhook, decode
-from adapters.errors import Malformed, Unsupported
-from adapters.manifest import Settings
+from adapters.errors import Malformed
+from adapters.manifest import Capability, Settings
 from adapters.model import (
-    Assign,
-    Author,
     Change,
-    ChangeTags,
     Command,
     ConversationChanged,
     ConversationRecord,
@@ -21,25 +16,22 @@ from adapters.model import (
     FindConversation,
     FindCustomer,
     FindMessage,
+    FindOpened,
     Found,
     GetMessage,
-    Identity,
     IdentityKind,
     MessagePosted,
-    Note,
     Page,
     PullKind,
     Pushed,
     Query,
-    Reply,
-    SetStatus,
-    UpdateConversation,
-    UpdateCustomer,
+    Raw,
 )
 from adapters.signatures import Signature
-from adapters.vendors.memory import mapping
+from adapters.vendors.memory import commands, mapping
 from adapters.vendors.memory.records import SIGNATURE
 
+_CONTROL = frozenset({Capability.HAND_OVER, Capability.TAKE_CONTROL, Capability.RELEASE_CONTROL})
 _SEARCHED_BY = {
     IdentityKind.EMAIL: "email",
     IdentityKind.PHONE: "phone",
@@ -52,6 +44,12 @@ class Memory(Adapter):
 
     signature: ClassVar[Signature | None] = SIGNATURE
     keeps_tokens: ClassVar[bool] = True
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """All but control where there is no switchboard."""
+        every = self.manifest.capabilities
+        return every if self.settings["switchboard"] else every - _CONTROL
 
     @classmethod
     def endpoint(cls, settings: Settings) -> dict[str, Any]:
@@ -95,78 +93,42 @@ class Memory(Adapter):
 
     async def push(self, command: Command, uploads: Sequence[Upload] = ()) -> Pushed:
         """Carry a command out."""
-        match command:
-            case Reply() | Note():
-                path = f"/api/conversations/{command.conversation_id}/messages"
-                posted = await self.call("POST", path, json=_new_message(command))
-                return Pushed(id=posted["id"], at=mapping.moment(posted["created_at"]), raw=posted)
-            case Assign():
-                fields = {"assignee_id": command.assignee_id, "team_id": command.team_id}
-                return await self._patch(f"/api/conversations/{command.conversation_id}", fields)
-            case SetStatus():
-                if command.status.value not in mapping.STATUSES:
-                    raise Unsupported(f"a conversation can't be {command.status}")
-                fields = {"status": command.status.value}
-                return await self._patch(f"/api/conversations/{command.conversation_id}", fields)
-            case ChangeTags():
-                path = f"/api/conversations/{command.conversation_id}/tags"
-                tags = {"add": command.add, "remove": command.remove}
-                return _pushed(await self.call("POST", path, json=tags))
-            case UpdateCustomer() | UpdateConversation():
-                return await self._update(command)
-            case _:
-                return await super().push(command, uploads)
+        if isinstance(command, commands.Known):
+            return await commands.carry_out(self.call, command)
+        return await super().push(command, uploads)
 
     async def find(self, query: Query) -> Found:
-        """A message by our token, a customer by one of their addresses."""
+        """A message by our token, a customer by one of their addresses, or anything by its id."""
         match query:
             case FindMessage():
                 path = f"/api/conversations/{query.conversation_id}/messages"
-                page = await self.call("GET", path, params={"token": query.token})
-                return mapping.message(page["items"][0]) if page["items"] else None
-            case FindConversation():
-                raw = await self.look(f"/api/conversations/{query.conversation_id}")
-                return mapping.conversation(raw) if raw else None
-            case GetMessage():
-                path = f"/api/conversations/{query.conversation_id}/messages/{query.message_id}"
-                raw = await self.look(path)
-                return mapping.message(raw) if raw else None
-            case FindCustomer(identity=Identity(kind=IdentityKind.VENDOR, value=customer)):
-                raw = await self.look(f"/api/customers/{customer}")
-                return mapping.customer(raw) if raw else None
-            case FindCustomer(identity=identity):
+                return await self._first(path, {"token": query.token}, mapping.message)
+            case FindOpened():
+                return await self._first("/api/conversations", {"token": query.token}, mapping.conversation)
+            case FindCustomer(identity=identity) if identity.kind in _SEARCHED_BY:
                 wanted = {_SEARCHED_BY[identity.kind]: identity.value}
-                page = await self.call("GET", "/api/customers", params=wanted)
-                return mapping.customer(page["items"][0]) if page["items"] else None
+                return await self._first("/api/customers", wanted, mapping.customer)
+            case FindConversation() | GetMessage() | FindCustomer():
+                return await self._one(query)
             case _:
                 return await super().find(query)
 
-    async def _update(self, command: UpdateCustomer | UpdateConversation) -> Pushed:
-        if isinstance(command, UpdateConversation):
-            path = f"/api/conversations/{command.conversation_id}"
-            raw = await self.call("PATCH", path, json=mapping.patch(command))
-            return Pushed(id=raw["id"], conversation=mapping.conversation(raw), raw=raw)
-        name = {} if command.name is UNSET else {"name": command.name}
-        changed = {"attributes": command.attributes, **name}
-        known = {} if command.revision is UNSET else {"If-Match": f'"{command.revision}"'}
-        raw = await self.call("PATCH", f"/api/customers/{command.customer_id}", json=changed, headers=known)
-        return Pushed(id=raw["id"], customer=mapping.customer(raw), raw=raw)
+    async def _first(self, path: str, wanted: dict[str, str], read: Callable[[Raw], Found]) -> Found:
+        page = await self.call("GET", path, params=wanted)
+        return read(page["items"][0]) if page["items"] else None
 
-    async def _patch(self, path: str, fields: dict[str, Any]) -> Pushed:
-        return _pushed(await self.call("PATCH", path, json=fields))
-
-
-def _new_message(command: Reply | Note) -> dict[str, Any]:
-    new: dict[str, Any] = {"text": command.text, "token": command.key}
-    if isinstance(command, Note):
-        return {**new, "private": True}
-    if command.author is Author.AGENT and command.person is not None:
-        return {**new, "author": "agent", "agent": {"id": command.person.id, "name": command.person.name}}
-    return {**new, "author": "bot"}
-
-
-def _pushed(answer: dict[str, Any]) -> Pushed:
-    return Pushed(id=answer["id"], raw=answer)
+    async def _one(self, query: FindConversation | GetMessage | FindCustomer) -> Found:
+        read: Callable[[Raw], Found]
+        match query:
+            case FindConversation():
+                path, read = f"/api/conversations/{query.conversation_id}", mapping.conversation
+            case GetMessage():
+                place = f"/api/conversations/{query.conversation_id}"
+                path, read = f"{place}/messages/{query.message_id}", mapping.message
+            case FindCustomer():
+                path, read = f"/api/customers/{query.identity.value}", mapping.customer
+        raw = await self.look(path)
+        return read(raw) if raw else None
 
 
 def _pulled(kind: PullKind, raw: dict[str, Any]) -> Change:

@@ -8,16 +8,18 @@ from typing import Any, Literal, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from adapters.vendors.memory.mapping import US
 from adapters.vendors.memory.records import Agent, Conversation, Customer, Message
 from adapters.vendors.memory.routes import Request, Routes
 from adapters.vendors.memory.state import TEAMS, OutdatedError, State, UnknownRecordError
+from adapters.vendors.memory.switchboard import Move, Switchboard
 
 _PAGE = 100
 
 
 class _NewMessage(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     text: str
-    author: Literal["bot", "agent"] = "bot"
+    author: Literal["bot", "agent", "customer"] = "bot"
     agent: Agent | None = None
     private: bool = False
     token: str | None = None
@@ -43,6 +45,19 @@ class _CustomerPatch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     attributes: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class _NewConversation(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    token: str
+    text: str
+    subject: str | None = None
+    channel: str = "other"
+    private: bool = False
+    tags: list[str] = msgspec.field(default_factory=list)
+    name: str = ""
+    email: str | None = None
+    phone: str | None = None
+    external_id: str | None = None
+
+
 class _Listed(Protocol):
     @property
     def revision(self) -> int: ...
@@ -51,8 +66,9 @@ class _Listed(Protocol):
 class Api:
     """The handlers under `/api`."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, switchboard: Switchboard) -> None:
         self._state = state
+        self._switchboard = switchboard
         self.routes = Routes(
             ("GET", "/api/me", self._me),
             ("GET", "/api/agents", self._agents),
@@ -60,6 +76,8 @@ class Api:
             ("GET", "/api/customers/{}", self._customer),
             ("PATCH", "/api/customers/{}", self._patch_customer),
             ("GET", "/api/conversations", self._conversations),
+            ("POST", "/api/conversations", self._open),
+            ("POST", "/api/conversations/{}/control", self._move_control),
             ("GET", "/api/conversations/{}", self._conversation),
             ("PATCH", "/api/conversations/{}", self._patch_conversation),
             ("POST", "/api/conversations/{}/tags", self._change_tags),
@@ -100,8 +118,26 @@ class Api:
         return customer
 
     async def _conversations(self, request: Request) -> Any:
-        found = [each for each in self._state.conversations.values() if _is_after(request, each)]
-        return _page(request, found)
+        token = request.query.get("token")
+        known = [each for each in self._state.conversations.values() if token in {None, each.token}]
+        return _page(request, [each for each in known if _is_after(request, each)])
+
+    async def _open(self, request: Request) -> Any:
+        new = request.read(_NewConversation)
+        addresses = {"email": new.email, "phone": new.phone, "external_id": new.external_id}
+        customer = self._state.known(**addresses) or self._state.welcome(
+            f"cus_{new.token}", name=new.name, **addresses
+        )
+        conversation = self._state.open(
+            customer, channel=new.channel, subject=new.subject, token=new.token, tags=new.tags
+        )
+        author = "bot" if new.private else "customer"
+        self._state.post(conversation, new.text, author=author, private=new.private, token=new.token)
+        return conversation
+
+    async def _move_control(self, request: Request) -> Any:
+        conversation = self._state.conversation(request.path_ids[0])
+        return self._switchboard.move(conversation, request.read(Move), by=US)
 
     async def _conversation(self, request: Request) -> Any:
         return self._state.conversation(request.path_ids[0])

@@ -8,6 +8,7 @@ from adapters.vendors.memory.allowance import Allowance
 from adapters.vendors.memory.delivery import Subscription
 from adapters.vendors.memory.faults import Misbehaviour
 from adapters.vendors.memory.routes import Request, Routes
+from adapters.vendors.memory.switchboard import Move
 
 if TYPE_CHECKING:
     from adapters.vendors.memory.server import MemoryHelpdesk
@@ -74,6 +75,7 @@ class Control:
             ("POST", "/control/customers/{}/merge", self._merge),
             ("POST", "/control/conversations/{}/agent_say", self._agent_say),
             ("POST", "/control/messages/{}/fail", self._fail),
+            ("POST", "/control/conversations/{}/control", self._move_control),
             ("POST", "/control/conversations/{}/status", self._status),
             ("POST", "/control/conversations/{}/assignee", self._assignee),
             ("POST", "/control/conversations/{}/tags", self._tags),
@@ -98,6 +100,10 @@ class Control:
         return self._helpdesk.agent_says(
             request.path_ids[0], say.text, agent_id=say.agent_id, private=say.private
         )
+
+    async def _move_control(self, request: Request) -> Any:
+        move = request.read(Move)
+        return self._helpdesk.move_control(request.path_ids[0], move.act, **move.metadata)
 
     async def _fail(self, request: Request) -> Any:
         failure = request.read(_Failure)

@@ -1,5 +1,6 @@
 """From the reference helpdesk's words to ours."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,8 @@ from adapters.model import (
     Author,
     Change,
     Channel,
+    Control,
+    ControlChanged,
     ConversationChanged,
     ConversationRecord,
     CustomerChanged,
@@ -17,18 +20,25 @@ from adapters.model import (
     FindConversation,
     FindCustomer,
     GetMessage,
+    HandOver,
     Identity,
     IdentityKind,
     MessageFailed,
     MessagePosted,
     MessageRecord,
+    OpenConversation,
     Person,
     Query,
+    Raw,
+    ReleaseControl,
     Status,
+    TakeControl,
     ThinEvent,
     UpdateConversation,
 )
 
+US = "deskbridge"
+"""What its switchboard calls us."""
 _AUTHORS = {
     "customer": Author.CUSTOMER,
     "bot": Author.AI,
@@ -41,44 +51,68 @@ STATUSES = {status.value: status for status in Status if status is not Status.UN
 
 def change(event: dict[str, Any]) -> Change | None:
     """The change that one event tells of; `None` for events unknown to us."""
-    occurred_at = moment(event["occurred_at"])
-    match event["type"]:
-        case "message_posted":
-            return MessagePosted(
-                message=message(event["message"]),
-                conversation=conversation(event["conversation"]),
-                customer=customer(event["customer"]),
-                occurred_at=occurred_at,
-            )
-        case "conversation_changed":
-            return ConversationChanged(
-                conversation=conversation(event["conversation"]),
-                customer=customer(event["customer"]),
-                occurred_at=occurred_at,
-                by=_AUTHORS.get(event["by"], Author.UNKNOWN),
-            )
-        case "customer_changed":
-            return CustomerChanged(
-                customer=customer(event["customer"]),
-                occurred_at=occurred_at,
-                by=_AUTHORS.get(event["by"], Author.UNKNOWN),
-            )
-        case "message_failed":
-            failed = event["message"]
-            return MessageFailed(
-                conversation_id=failed["conversation_id"],
-                message_id=failed["id"],
-                token=failed.get("token"),
-                reason=event.get("reason") or "",
-                temporary=event.get("temporary") is True,
-                occurred_at=occurred_at,
-            )
-        case "customers_merged":
-            return CustomersMerged(
-                customer=customer(event["customer"]), gone_id=event["gone_id"], occurred_at=occurred_at
-            )
-        case _:
-            return None
+    read = _READERS.get(event["type"])
+    return read(event, moment(event["occurred_at"])) if read else None
+
+
+def _posted(event: Raw, at: datetime) -> Change:
+    return MessagePosted(
+        message=message(event["message"]),
+        conversation=conversation(event["conversation"]),
+        customer=customer(event["customer"]),
+        occurred_at=at,
+    )
+
+
+def _changed(event: Raw, at: datetime) -> Change:
+    return ConversationChanged(
+        conversation=conversation(event["conversation"]),
+        customer=customer(event["customer"]),
+        occurred_at=at,
+        by=_AUTHORS.get(event["by"], Author.UNKNOWN),
+    )
+
+
+def _customer_changed(event: Raw, at: datetime) -> Change:
+    by = _AUTHORS.get(event["by"], Author.UNKNOWN)
+    return CustomerChanged(customer=customer(event["customer"]), occurred_at=at, by=by)
+
+
+def _merged(event: Raw, at: datetime) -> Change:
+    return CustomersMerged(customer=customer(event["customer"]), gone_id=event["gone_id"], occurred_at=at)
+
+
+def _failed(event: Raw, at: datetime) -> Change:
+    failed = event["message"]
+    return MessageFailed(
+        conversation_id=failed["conversation_id"],
+        message_id=failed["id"],
+        token=failed.get("token"),
+        reason=event.get("reason") or "",
+        temporary=event.get("temporary") is True,
+        occurred_at=at,
+    )
+
+
+def _moved(event: Raw, at: datetime) -> Change:
+    return ControlChanged(
+        conversation=conversation(event["conversation"]),
+        customer=customer(event["customer"]),
+        control=_control(event["conversation"], event.get("act")),
+        holder=_side(event["conversation"]),
+        metadata=event.get("metadata") or {},
+        occurred_at=at,
+    )
+
+
+_READERS: dict[str, Callable[[Raw, datetime], Change]] = {
+    "message_posted": _posted,
+    "conversation_changed": _changed,
+    "customer_changed": _customer_changed,
+    "customers_merged": _merged,
+    "message_failed": _failed,
+    "control_changed": _moved,
+}
 
 
 def thin(event: dict[str, Any]) -> ThinEvent:
@@ -153,11 +187,57 @@ def customer(raw: dict[str, Any]) -> CustomerRecord:
     )
 
 
+def _control(raw: dict[str, Any], act: Any) -> Control:
+    """Where the switch stands, seen from us."""
+    active, pending = raw.get("active"), raw.get("pending")
+    if act == "refuse":
+        return Control.REFUSED
+    if pending is not None:
+        return Control.OFFERED_TO_US if pending == US else Control.OFFERED_AWAY
+    if active is None:
+        return Control.RELEASED
+    return Control.OURS if active == US else Control.THEIRS
+
+
+def _side(raw: dict[str, Any]) -> Person | None:
+    side = raw.get("pending") or raw.get("active")
+    return Person(side, side) if isinstance(side, str) else None
+
+
 def patch(command: UpdateConversation) -> dict[str, Any]:
     """The body that makes the change; it is refused if the conversation has another time by then."""
     named = ("subject", "status", "tags", "attributes")
     fields = {name: getattr(command, name) for name in named} | {"if_updated_at": command.updated_at}
     return {name: to_builtins(value) for name, value in fields.items() if value is not UNSET}
+
+
+def new(command: OpenConversation) -> dict[str, Any]:
+    """The body that opens a conversation in a customer's name."""
+    kinds = {IdentityKind.EMAIL: "email", IdentityKind.PHONE: "phone", IdentityKind.EXTERNAL: "external_id"}
+    addresses = {kinds[each.kind]: each.value for each in reversed(command.identities) if each.kind in kinds}
+    return {
+        "token": command.key,
+        "subject": command.subject,
+        "text": command.text,
+        "private": command.private,
+        "channel": command.channel.value,
+        "tags": list(command.tags),
+        "name": command.customer_name,
+        **addresses,
+    }
+
+
+def move(command: HandOver | TakeControl | ReleaseControl) -> dict[str, Any]:
+    """The body that moves control."""
+    match command:
+        case HandOver():
+            act = "offer" if command.offer else "pass"
+            about = {"summary": command.summary, "package": command.package, "url": command.url}
+            return {"act": act, "metadata": about | ({"to": command.to} if command.to else {})}
+        case TakeControl():
+            return {"act": "accept"}
+        case ReleaseControl():
+            return {"act": "release", "metadata": {"reason": command.reason}}
 
 
 def moment(text: str) -> datetime:

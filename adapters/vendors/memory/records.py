@@ -50,6 +50,12 @@ class Conversation(msgspec.Struct, kw_only=True):
     attributes: dict[str, Any] = msgspec.field(default_factory=dict)
     assignee: Agent | None = None
     team_id: str | None = None
+    active: str | None = None
+    """Who may speak, where there is a switchboard: `deskbridge`, `agents`, or nobody."""
+    pending: str | None = None
+    """To whom that is offered."""
+    token: str | None = None
+    """The key of the command that opened it."""
     revision: int = 0
     created_at: datetime
     updated_at: datetime
@@ -84,6 +90,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str | None = None
     """Why a message failed that had been accepted."""
     temporary: bool = False
+    act: str | None = None
+    """What was done at the switchboard: pass, offer, accept, release, refuse."""
+    metadata: dict[str, Any] | None = None
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -16,6 +16,7 @@ from adapters.vendors.memory.api import Api
 from adapters.vendors.memory.control import Control
 from adapters.vendors.memory.delivery import Courier, Subscription
 from adapters.vendors.memory.faults import AFTER, Fault, Faults, Misbehaviour
+from adapters.vendors.memory.mapping import US
 from adapters.vendors.memory.records import (
     Conversation,
     Customer,
@@ -27,6 +28,7 @@ from adapters.vendors.memory.records import (
 )
 from adapters.vendors.memory.routes import Request, Routes
 from adapters.vendors.memory.state import OutdatedError, State, UnknownRecordError
+from adapters.vendors.memory.switchboard import THEM, Act, Move, Switchboard
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -54,6 +56,7 @@ class MemoryHelpdesk:
         concurrency: int = 8,
         webhook_timeout: float = 10.0,
         seed: int = 0,
+        switchboard: bool = False,
     ) -> None:
         self.requests: list[RequestLog] = []
         self.happened: list[Happened] = []
@@ -63,7 +66,10 @@ class MemoryHelpdesk:
         self.courier = Courier(self.faults, concurrency=concurrency, timeout=webhook_timeout)
         self.state = State(self._tell, lambda: datetime.now(UTC) + self.clock_ahead)
         self._token = token
-        self._api = Api(self.state)
+        self.switchboard = Switchboard(self.state)
+        if switchboard:
+            self.state.first = US
+        self._api = Api(self.state, self.switchboard)
         self._control = Control(self)
         if webhook_url is not None:
             self.subscribe(webhook_url, webhook_secret)
@@ -116,6 +122,12 @@ class MemoryHelpdesk:
         message = next(each for each in self.messages if each.id == message_id)
         self.state.fail(message, reason, temporary=temporary)
         return message
+
+    def move_control(self, conversation_id: str, act: Act, **metadata: Any) -> Conversation:
+        """The agents' side passes, offers, accepts, refuses or releases control."""
+        conversation = self.state.conversation(conversation_id)
+        self.switchboard.move(conversation, Move(act=act, metadata=metadata), by=THEM)
+        return conversation
 
     def set_status(self, conversation_id: str, status: str) -> Conversation:
         """An agent sets a conversation's status."""

@@ -31,6 +31,8 @@ class State:
         self.conversations: dict[str, Conversation] = {}
         self.messages: list[Message] = []
         self.agents = {agent.id: agent for agent in AGENTS}
+        self.first: str | None = None
+        """Who may speak at first, where there is a switchboard."""
         self._threads: dict[str, list[Message]] = {}
         self._current: dict[tuple[str, str], str] = {}
         self._numbers = itertools.count(1)
@@ -76,6 +78,12 @@ class State:
                 self.delete_conversation(conversation.id)
         del self.customers[self.customer(customer_id).id]
 
+    def known(self, **addresses: str | None) -> Customer | None:
+        """The first customer who has one of these addresses."""
+        given = {name: value for name, value in addresses.items() if value}
+        everyone = self.customers.values()
+        return next((c for c in everyone for name, value in given.items() if getattr(c, name) == value), None)
+
     def welcome(self, customer_id: str, **details: Any) -> Customer:
         """The customer of that id, made with these details at the first call."""
         known = self.customers.get(customer_id)
@@ -92,7 +100,9 @@ class State:
         self._announce("customer_changed", "system", customer)
         return customer
 
-    def open(self, customer: Customer, *, channel: str, subject: str | None = None) -> Conversation:
+    def open(
+        self, customer: Customer, *, channel: str, subject: str | None = None, **details: Any
+    ) -> Conversation:
         """A new conversation, which a bot handles at first."""
         now = self._now()
         conversation = Conversation(
@@ -103,11 +113,29 @@ class State:
             revision=next(self._revisions),
             created_at=now,
             updated_at=now,
+            active=self.first,
+            **details,
         )
         self.conversations[conversation.id] = conversation
         self._current[customer.id, channel] = conversation.id
         self._announce("conversation_changed", "customer", customer, conversation)
         return conversation
+
+    def move_control(
+        self,
+        conversation: Conversation,
+        act: str,
+        *,
+        by: str,
+        active: str | None,
+        pending: str | None,
+        **told: Any,
+    ) -> None:
+        """The switchboard moved, or refused to."""
+        conversation.active, conversation.pending = active, pending
+        self._touch(conversation)
+        customer = self.customer(conversation.customer_id)
+        self._announce("control_changed", by, customer, conversation, act=act, **told)
 
     def current(self, customer: Customer, *, channel: str, subject: str | None = None) -> Conversation:
         """The customer's unresolved conversation on that channel, or a new one."""
