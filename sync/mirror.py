@@ -1,6 +1,6 @@
 """Applying a change to a conversation's mirror: what is new, what is an echo, what it means. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -99,7 +99,7 @@ def was_over(thread: Thread, message: MessageRecord) -> bool:
 def apply_message(thread: Thread, change: MessagePosted, seen: Seen, refs: Refs) -> tuple[Meaning, ...]:
     """Store a new message (or an edit) and say what it means; nothing when we knew it."""
     record = change.message
-    own = None if record.author is Author.CUSTOMER else find_own(record, thread.ledger, tokens=thread.tokens)
+    own = find_own(record, _may_be(record, thread.ledger), tokens=thread.tokens)
     known = thread.known_messages.get(record.id)
     if known is not None:
         # A vendor may dress up what we wrote (a name in front, say): that is no edit.
@@ -113,6 +113,13 @@ def apply_message(thread: Thread, change: MessagePosted, seen: Seen, refs: Refs)
     if own is not None:
         return (Echoed(own.sent),)
     return spoken(message, record.author, record.person)
+
+
+def _may_be(record: MessageRecord, ledger: Sequence[Sent]) -> Sequence[Sent]:
+    """What we wrote that may come back as this: as the customer's words, only what we relayed of theirs."""
+    if record.author is not Author.CUSTOMER:
+        return ledger
+    return [sent for sent in ledger if sent.author == Author.CUSTOMER]
 
 
 def spoken(message: MessageState, author: Author, person: Person | None) -> tuple[Meaning, ...]:

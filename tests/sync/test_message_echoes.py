@@ -2,10 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
-from adapters.model import Author, MessageRecord, Person
+from adapters.model import Author, ConversationRecord, MessagePosted, MessageRecord, Origin, Person
 from sync.echo import Sent, find_own
+from sync.lease import Holder, Lease
+from sync.mirror import CustomerSpoke, Echoed, Seen, apply_message
+from sync.thread import ConversationState, Refs, Thread
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 MEI = Person("mei", "Mei Lin")
@@ -55,3 +59,15 @@ def test_a_message_with_another_token_or_id_is_somebody_elses() -> None:
     """What tells itself apart is not compared by its words."""
     assert find_own(heard("Let me see.", token="key-11"), [written()]) is None
     assert find_own(heard("Let me see."), [written(remote_id="76")]) is None
+
+
+@pytest.mark.parametrize(("author", "ours"), [("customer", True), ("ai", False)])
+def test_only_relayed_words_come_back_as_the_customers(author: str, *, ours: bool) -> None:
+    """At a desk that we told what they said; a customer who repeats the AI's words says them."""
+    sent = msgspec.structs.replace(written(person=None), author=author)
+    there = ConversationState(ref=1, connection="desk", id="con_1", created_at=NOW)
+    thread = Thread(conversation=there, lease=Lease(holder=Holder.NOBODY, epoch=1, since=NOW), ledger=[sent])
+    said = msgspec.structs.replace(heard("Let me see."), author=Author.CUSTOMER)
+    told = MessagePosted(message=said, conversation=ConversationRecord(id="con_1"), occurred_at=NOW)
+    (meaning,) = apply_message(thread, told, Seen(event_ref=1, origin=Origin.LIVE, now=NOW), Refs(1))
+    assert isinstance(meaning, Echoed if ours else CustomerSpoke)
