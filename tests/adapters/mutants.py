@@ -29,6 +29,7 @@ from adapters.model import (
     Author,
     Change,
     Command,
+    ConversationRecord,
     CustomerChanged,
     Found,
     MessagePosted,
@@ -370,6 +371,18 @@ class NeedsEmails(Pulling):
             each.customer.raw["email"].lower() for each in page.changes if isinstance(each, CustomerChanged)
         )
         return page
+
+
+@seen_by("nulls_in_answers")
+class NeedsTags(Mutant):
+    """It takes every conversation that it finds to have a tag."""
+
+    manifest = Memory.manifest
+
+    async def find(self, query: Query) -> Found:
+        found = await super().find(query)
+        assert not isinstance(found, ConversationRecord) or found.raw["tags"][0].lower()
+        return found
 
 
 @seen_by("pages_end")

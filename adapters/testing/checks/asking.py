@@ -8,26 +8,21 @@ import httpx
 from msgspec import UNSET, Struct, structs
 
 from adapters.errors import AdapterError
-from adapters.manifest import Capability, Tier
+from adapters.manifest import Tier
 from adapters.model import (
     Change,
     ConversationChanged,
     ConversationRecord,
     CustomerChanged,
-    FindConversation,
-    FindCustomer,
     FindMessage,
-    GetMessage,
     Identity,
-    IdentityKind,
     MessagePosted,
     MessageRecord,
     Page,
     PullKind,
-    Query,
 )
 from adapters.testing.checking import NotApplicable, check, require
-from adapters.testing.checks.mangling import KINDS
+from adapters.testing.checks.operations import KINDS, queries, scope_of
 from adapters.testing.checks.reading import require_sound
 from adapters.testing.subject import Subject
 
@@ -83,7 +78,7 @@ async def pages_resume(subject: Subject) -> None:
         cursor: str | None = None
         async for page in _walk(subject, kind):
             async with subject.opened() as (adapter, _):
-                again = await adapter.pull(kind, cursor, scope=_scope(subject, kind))
+                again = await adapter.pull(kind, cursor, scope=scope_of(subject, kind))
             require(again == page, f"{kind} from the cursor {cursor!r}: another process gets another page")
             cursor = page.cursor
 
@@ -97,7 +92,7 @@ async def one_page_at_a_time(subject: Subject) -> None:
             for _ in range(3):
                 before = len(watched.seen)
                 try:
-                    page = await adapter.pull(kind, cursor, scope=_scope(subject, kind))
+                    page = await adapter.pull(kind, cursor, scope=scope_of(subject, kind))
                 except AdapterError:
                     break
                 asked = len(watched.seen) - before
@@ -171,16 +166,6 @@ async def not_found(subject: Subject) -> None:
         require(result is None, f"{needed}: a 404 yields {result}")
 
 
-def queries(subject: Subject) -> dict[Capability, Query]:
-    """A query of each kind, for what the scripted vendor knows."""
-    ids = subject.ids
-    return {
-        Capability.FIND_CUSTOMER: FindCustomer(identity=Identity(IdentityKind.VENDOR, ids.customer)),
-        Capability.FIND_CONVERSATION: FindConversation(conversation_id=ids.conversation),
-        Capability.GET_MESSAGE: GetMessage(conversation_id=ids.conversation, message_id=ids.message),
-    }
-
-
 def records_of(change: Change) -> Sequence[Any]:
     """The records that a change holds."""
     held = [getattr(change, name, None) for name in ("message", "conversation", "customer")]
@@ -229,15 +214,11 @@ def _listed(subject: Subject) -> list[PullKind]:
     return kinds
 
 
-def _scope(subject: Subject, kind: PullKind) -> str | None:
-    return subject.ids.conversation if kind is PullKind.MESSAGES else None
-
-
 async def _walk(subject: Subject, kind: PullKind) -> AsyncIterator[Page]:
     async with subject.opened() as (adapter, _):
         cursor = None
         for _ in range(_PAGES):
-            page = await adapter.pull(kind, cursor, scope=_scope(subject, kind))
+            page = await adapter.pull(kind, cursor, scope=scope_of(subject, kind))
             yield page
             if page.last:
                 return

@@ -2,25 +2,19 @@
 
 import io
 import logging
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
 
 import httpx
 
-from adapters.contract import Adapter
 from adapters.errors import AdapterError, Fatal, Held, Rejected, Retryable, Unsupported
 from adapters.manifest import Settings, Tier
 from adapters.testing.checking import check, require
-from adapters.testing.checks.asking import queries
-from adapters.testing.checks.mangling import KINDS
-from adapters.testing.checks.sending import commands
+from adapters.testing.checks.operations import operations
 from adapters.testing.subject import Subject
 from adapters.testing.vendor import Always, Respond, Watched
-
-Operation = Callable[[Adapter], Awaitable[Any]]
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _PASSING = (408, 500, 502, 503, 504)
@@ -107,25 +101,6 @@ async def secrets_stay(subject: Subject) -> None:
     told["the log"] = heard.getvalue()
     for where, text in told.items():
         require(not any(secret in text for secret in secrets), f"a secret is in {where}: {text[:500]}")
-
-
-def operations(subject: Subject) -> dict[str, Operation]:
-    """Everything that the adapter can ask of the vendor, by name."""
-    can = subject.adapter.manifest.capabilities
-    every: dict[str, Operation] = {"check": lambda adapter: adapter.check()}
-    if subject.exemption("credentials"):
-        del every["check"]
-    for kind, needed in KINDS.items():
-        if needed in can:
-            scope = subject.ids.conversation if kind == "messages" else None
-            every[f"pull {kind}"] = lambda adapter, k=kind, s=scope: adapter.pull(k, None, scope=s)  # type: ignore[misc]
-    for needed, query in queries(subject).items():
-        if needed in can:
-            every[needed] = lambda adapter, q=query: adapter.find(q)  # type: ignore[misc]
-    for needed, command in commands(subject).items():
-        if needed in can:
-            every[needed] = lambda adapter, c=command: adapter.push(c)  # type: ignore[misc]
-    return every
 
 
 async def _failures(subject: Subject, respond: Respond) -> list[tuple[str, AdapterError | None, str]]:

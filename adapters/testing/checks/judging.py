@@ -3,7 +3,7 @@
 from adapters.errors import Unsupported
 from adapters.manifest import Tier
 from adapters.testing.checking import check, require
-from adapters.testing.checks.failing import operations
+from adapters.testing.checks.operations import operations
 from adapters.testing.subject import Subject
 
 

@@ -9,18 +9,14 @@ import msgspec
 
 from adapters.contract import decode
 from adapters.manifest import Capability, Tier
-from adapters.model import PullKind
+from adapters.model import Page
 from adapters.testing.checking import NotApplicable, check
+from adapters.testing.checks.operations import Operation, operations
 from adapters.testing.checks.reading import require_sound
 from adapters.testing.subject import Subject
 from adapters.testing.vendor import json_of
 
 Path = tuple[str | int, ...]
-KINDS = {
-    PullKind.CUSTOMERS: Capability.PULL_CUSTOMERS,
-    PullKind.CONVERSATIONS: Capability.PULL_CONVERSATIONS,
-    PullKind.MESSAGES: Capability.PULL_MESSAGES,
-}
 
 
 @check(Tier.SILVER)
@@ -36,30 +32,35 @@ def nulls(subject: Subject, file: str) -> None:
 
 @check(Tier.SILVER)
 async def nulls_in_answers(subject: Subject) -> None:
-    """So may any key of a page, but for those declared as required."""
-    can = subject.adapter.manifest.capabilities
-    kinds = [kind for kind, needed in KINDS.items() if needed in can]
-    if not kinds:
-        raise NotApplicable("it lists nothing")
-    for kind in kinds:
-        await _pull_with_holes(subject, kind)
+    """So may any key of a page or of something found, but for those declared as required."""
+    asked = {name: ask for name, ask in operations(subject).items() if name not in {"check", *_WRITES}}
+    if not asked:
+        raise NotApplicable("it lists nothing and finds nothing")
+    for name, ask in asked.items():
+        await _with_holes(subject, name, ask)
 
 
-async def _pull_with_holes(subject: Subject, kind: PullKind) -> None:
-    scope = subject.ids.conversation if kind is PullKind.MESSAGES else None
+_WRITES = frozenset(Capability) - {
+    Capability.FIND_CUSTOMER,
+    Capability.FIND_CONVERSATION,
+    Capability.GET_MESSAGE,
+}
+
+
+async def _with_holes(subject: Subject, name: str, ask: Operation) -> None:
     script = _Recorded(subject.vendor())
     adapter = subject.make(script)
     try:
-        await adapter.pull(kind, None, scope=scope)
+        await ask(adapter)
         for number, content in enumerate(script.stop()):
             for what, path, body in _holed(json_of(content)):
                 script.play(number, body)
                 try:
-                    page = await adapter.pull(kind, None, scope=scope)
-                    for change in page.changes:
-                        require_sound(change)
+                    came = await ask(adapter)
+                    for each in came.changes if isinstance(came, Page) else (came,):
+                        require_sound(each)
                 except Exception as error:  # noqa: BLE001 - likewise
-                    _only_if_required(subject, path, f"a page of {kind}, {what}: {error!r}", error)
+                    _only_if_required(subject, path, f"{name}, {what}: {error!r}", error)
     finally:
         await adapter.aclose()
 

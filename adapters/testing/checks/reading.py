@@ -10,7 +10,7 @@ import msgspec
 from adapters.contract import decode
 from adapters.errors import Malformed, WebhookRefused
 from adapters.manifest import Capability, Tier
-from adapters.model import Author, Change, MessagePosted
+from adapters.model import Author, Change, Found, MessagePosted
 from adapters.testing.checking import NotApplicable, check, require
 from adapters.testing.subject import Subject
 from adapters.testing.vendor import texts
@@ -139,8 +139,8 @@ def speakers(subject: Subject) -> None:
     )
 
 
-def require_sound(change: Change) -> None:
-    """What holds for every change, wherever it comes from."""
+def require_sound(change: Change | Found) -> None:
+    """What holds for every change, and for whatever is found, wherever it comes from."""
     kind = type(change)
     try:
         again = msgspec.json.decode(msgspec.json.encode(change), type=kind)
