@@ -35,10 +35,10 @@ settings.load_profile("patient")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Several test processes share out whole files; one takes all in which something must happen in time."""
+    """What must happen in time is tested with nothing beside it."""
     for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder == "faults" else item.path.name))
+        if item.path.parent.name == "faults":
+            item.add_marker(pytest.mark.alone)
 
 
 def pytest_collection_finish() -> None:
