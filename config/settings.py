@@ -154,6 +154,32 @@ class BreakerSettings(_Frozen):
     """So long nothing is sent; then one request probes whether the vendor is back."""
 
 
+class AttachmentSettings(_Frozen):
+    """Which files go along from one vendor to another. None is kept."""
+
+    max_bytes: int = Field(default=20 * 1024 * 1024, ge=1)
+    """A larger file stays where it is; the message names it."""
+    types: tuple[str, ...] = (
+        "image/png",
+        "image/jpeg",
+        "image/gif",
+        "image/webp",
+        "image/bmp",
+        "audio/*",
+        "video/*",
+        "application/pdf",
+        "application/zip",
+        "application/vnd.openxmlformats-officedocument.*",
+        "text/plain",
+        "text/csv",
+    )
+    """Types that go along, by what the content is; `*` stands for anything."""
+    time_limit: timedelta = timedelta(seconds=30)
+    """How long fetching one may take."""
+    allow_hosts: frozenset[str] = frozenset()
+    """Hosts that may lie in a private network, such as a helpdesk of your own: files come from there, too."""
+
+
 class LaneSettings(_Frozen):
     """How accepted events are worked."""
 
@@ -234,6 +260,8 @@ class Settings(BaseSettings):
     """How commands are sent."""
     breaker: BreakerSettings = BreakerSettings()
     """When a vendor that fails is left alone."""
+    attachments: AttachmentSettings = AttachmentSettings()
+    """Which files go along from one vendor to another."""
     lanes: LaneSettings = LaneSettings()
     """How accepted events are worked."""
     pull: PullSettings = PullSettings()

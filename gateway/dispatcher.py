@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import rules.store as rules_store
 from adapters import model
+from adapters.attachments import Upload
 from adapters.contract import Adapter
 from adapters.errors import AdapterError, Fatal, Held, Rejected, Retryable
 from config.clock import Clock
@@ -24,6 +25,7 @@ from gateway import fetching, outcomes
 from gateway.answering import AnswerFunction, prepare
 from gateway.casework import CaseWriter
 from gateway.fieldwork import FieldWriter
+from gateway.files.carrying import Carrier, close
 from gateway.holding import Holding
 from gateway.limits.limits import Limits
 from gateway.limits.purpose import spending
@@ -80,6 +82,7 @@ class Dispatcher:
         settings: Settings,
         adapters: Mapping[str, Adapter],
         answer: AnswerFunction,
+        files: Carrier,
         limits: Limits,
         clock: Clock,
         metrics: Metrics,
@@ -91,6 +94,7 @@ class Dispatcher:
         self._settings = settings
         self._adapters = adapters
         self._answer = answer
+        self._files = files
         self._clock = clock
         self._metrics = metrics
         self._fields = FieldWriter(engine=engine, settings=settings, clock=clock, new_key=new_key)
@@ -272,10 +276,16 @@ class Dispatcher:
         command = await self._addressed(claimed, command)
         if claimed.outcome_unknown and await self._was_done(claimed, command, trial, adapter):
             return Verdict(state="done", outcome=Outcome.FOUND)
-        if self._clock() - claimed.claimed_at > FRESH and not await self._renew(claimed, trial):
-            reason = "the right to send it was lost before it was sent"
-            return Verdict(state="superseded", outcome=Outcome.SUPERSEDED, reason=reason)
-        trial.pushed = await adapter.push(command)
+        uploads: Sequence[Upload] = ()
+        if isinstance(command, model.Reply | model.Note) and command.attachments:
+            command, uploads = await self._files.load(command, adapter, attempt=claimed.attempts)
+        try:
+            if self._clock() - claimed.claimed_at > FRESH and not await self._renew(claimed, trial):
+                reason = "the right to send it was lost before it was sent"
+                return Verdict(state="superseded", outcome=Outcome.SUPERSEDED, reason=reason)
+            trial.pushed = await adapter.push(command, uploads)
+        finally:
+            close(uploads)
         return Verdict(state="done", outcome=Outcome.DELIVERED)
 
     async def _addressed(self, claimed: Claimed, command: model.Command) -> model.Command:

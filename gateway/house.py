@@ -18,6 +18,8 @@ from config.settings import ConnectionSettings, Settings
 from gateway import storage
 from gateway.database import open_database
 from gateway.dispatcher import Dispatcher
+from gateway.files.carrying import Carrier
+from gateway.files.guard import Guard
 from gateway.jobs import look_at_voices, look_at_waiting, report_overlaps
 from gateway.keys import new_key
 from gateway.lanes import LaneWorker
@@ -48,6 +50,7 @@ class House:
     policies: Policies
     index: KnowledgeIndex
     limits: Limits
+    files: Carrier
     metrics: Metrics
 
     async def answer(self, question: Question) -> Answer:
@@ -77,6 +80,7 @@ class House:
             settings=self.settings,
             adapters=self.adapters,
             answer=self.answer,
+            files=self.files,
             limits=self.limits,
             clock=self.clock,
             metrics=self.metrics,
@@ -146,7 +150,10 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
         async with engine.connect() as connection:
             index = await KnowledgeIndex.load(connection)
             limits.divide_among(await count_workers(connection) + 1)
+        guard = Guard(settings.attachments)
+        stack.push_async_callback(guard.aclose)
         yield House(
+            files=Carrier(guard, settings.attachments, adapters),
             settings=settings,
             clock=clock,
             engine=engine,

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from adapters.attachments import Upload
+from adapters.attachments import Fetch, Upload, same_origin
 from adapters.contract import Adapter, Delivery, Receipt, Webhook, decode
 from adapters.errors import Malformed
 from adapters.manifest import Capability, Settings
 from adapters.model import (
+    Attachment,
     Change,
     Command,
     ConversationChanged,
@@ -94,7 +95,7 @@ class Memory(Adapter):
     async def push(self, command: Command, uploads: Sequence[Upload] = ()) -> Pushed:
         """Carry a command out."""
         if isinstance(command, commands.Known):
-            return await commands.carry_out(self.call, command)
+            return await commands.carry_out(self.call, command, uploads)
         return await super().push(command, uploads)
 
     async def find(self, query: Query) -> Found:
@@ -112,6 +113,12 @@ class Memory(Adapter):
                 return await self._one(query)
             case _:
                 return await super().find(query)
+
+    def fetch(self, attachment: Attachment) -> Fetch:
+        """Its own files want the token."""
+        if not same_origin(attachment.url, self.settings["base_url"]):
+            return super().fetch(attachment)
+        return Fetch(url=attachment.url, headers={"Authorization": f"Bearer {self.settings['token']}"})
 
     async def _first(self, path: str, wanted: dict[str, str], read: Callable[[Raw], Found]) -> Found:
         page = await self.call("GET", path, params=wanted)

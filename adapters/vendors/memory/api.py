@@ -9,12 +9,19 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from adapters.vendors.memory.mapping import US
-from adapters.vendors.memory.records import Agent, Conversation, Customer, Message
+from adapters.vendors.memory.records import Agent, Conversation, Customer, File, Message
 from adapters.vendors.memory.routes import Request, Routes
 from adapters.vendors.memory.state import TEAMS, OutdatedError, State, UnknownRecordError
 from adapters.vendors.memory.switchboard import Move, Switchboard
 
 _PAGE = 100
+
+
+class _NewFile(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    content_type: str
+    content: bytes
+    """In base64."""
 
 
 class _NewMessage(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -23,6 +30,7 @@ class _NewMessage(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     agent: Agent | None = None
     private: bool = False
     token: str | None = None
+    files: list[_NewFile] = msgspec.field(default_factory=list)
 
 
 class _ConversationPatch(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -188,7 +196,12 @@ class Api:
             agent=new.agent,
             private=new.private,
             token=new.token,
+            files=tuple(self._lay_down(request, each) for each in new.files),
         )
+
+    def _lay_down(self, request: Request, new: _NewFile) -> File:
+        base_url = f"http://{request.headers.get('host', '')}"
+        return self._state.lay_down(new.name, new.content_type, new.content, base_url=base_url)
 
 
 def _merged(known: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """What each command is in the reference helpdesk's API."""
 
-from collections.abc import Awaitable, Callable
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, assert_never
 
 from msgspec import UNSET
 
+from adapters.attachments import Upload
 from adapters.errors import Unsupported
 from adapters.model import (
     Assign,
@@ -40,12 +42,12 @@ Known = (
 )
 
 
-async def carry_out(call: Call, command: Known) -> Pushed:
+async def carry_out(call: Call, command: Known, uploads: Sequence[Upload]) -> Pushed:
     """Carry a command out once."""
     match command:
         case Reply() | Note():
             path = f"/api/conversations/{command.conversation_id}/messages"
-            pushed = _made(await call("POST", path, json=_new_message(command)))
+            pushed = _made(await call("POST", path, json=_new_message(command, uploads)))
         case OpenConversation():
             pushed = _made(await call("POST", "/api/conversations", json=mapping.new(command)))
         case Assign() | SetStatus() | ChangeTags():
@@ -98,8 +100,13 @@ async def _move(call: Call, command: HandOver | TakeControl | ReleaseControl) ->
     return Pushed(reception=Reception(taken["reception"]), position=taken["position"], raw=taken)
 
 
-def _new_message(command: Reply | Note) -> dict[str, Any]:
+def _new_message(command: Reply | Note, uploads: Sequence[Upload]) -> dict[str, Any]:
     new: dict[str, Any] = {"text": command.text, "token": command.key}
+    if uploads:
+        new["files"] = [
+            {"name": each.name, "content_type": each.content_type, "content": b64encode(each.read()).decode()}
+            for each in uploads
+        ]
     if isinstance(command, Note):
         return {**new, "private": True}
     if command.author is Author.AGENT and command.person is not None:

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import UNSET, to_builtins
 
 from adapters.model import (
+    Attachment,
     Author,
     Change,
     Channel,
@@ -143,6 +144,7 @@ def message(raw: dict[str, Any]) -> MessageRecord:
         person=Person(agent["id"], agent["name"]) if agent else None,
         private=bool(raw.get("private")),
         token=raw.get("token"),
+        attachments=tuple(Attachment(**each) for each in raw.get("files") or ()),
         raw=raw,
     )
 

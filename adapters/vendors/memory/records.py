@@ -61,6 +61,16 @@ class Conversation(msgspec.Struct, kw_only=True):
     updated_at: datetime
 
 
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """A file beside a message, fetched at `url` with the API token."""
+
+    id: str
+    name: str
+    content_type: str
+    size: int
+    url: str
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One utterance; `author` is customer, bot, agent or system."""
 
@@ -71,6 +81,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     private: bool = False
     agent: Agent | None = None
     token: str | None = None
+    files: tuple[File, ...] = ()
     revision: int
     created_at: datetime
 

@@ -22,6 +22,7 @@ from adapters.vendors.memory.records import (
     Customer,
     DeliveryLog,
     Event,
+    File,
     Happened,
     Message,
     RequestLog,
@@ -37,6 +38,7 @@ Answer = tuple[int, Any]
 
 _TIME_OUT_SECONDS = 30.0
 _SLOW_SECONDS = 1.0
+_OK = 200
 
 
 class MemoryHelpdesk:
@@ -96,6 +98,7 @@ class MemoryHelpdesk:
         conversation_id: str | None = None,
         channel: str = "chat",
         subject: str | None = None,
+        files: tuple[File, ...] = (),
         **details: Any,
     ) -> Message:
         """A customer, new or known, writes into a conversation, new or their current one.
@@ -107,15 +110,21 @@ class MemoryHelpdesk:
             conversation = self.state.current(customer, channel=channel, subject=subject)
         else:
             conversation = self.state.conversation(conversation_id)
-        return self.state.post(conversation, text, author="customer")
+        return self.state.post(conversation, text, author="customer", files=files)
 
     def agent_says(
-        self, conversation_id: str, text: str, *, agent_id: str = "agent_1", private: bool = False
+        self,
+        conversation_id: str,
+        text: str,
+        *,
+        agent_id: str = "agent_1",
+        private: bool = False,
+        files: tuple[File, ...] = (),
     ) -> Message:
         """An agent writes in the helpdesk's own window."""
         agent = self.state.agent(agent_id)
         conversation = self.state.conversation(conversation_id)
-        return self.state.post(conversation, text, author="agent", agent=agent, private=private)
+        return self.state.post(conversation, text, author="agent", agent=agent, private=private, files=files)
 
     def fails(self, message_id: str, reason: str, *, temporary: bool = False) -> Message:
         """A message that was accepted does not reach the customer after all."""
@@ -202,6 +211,8 @@ class MemoryHelpdesk:
             request = await _read(scope, receive)
             if request.path.startswith("/control/"):
                 await _send_json(send, *await self._dispatch(self._control.routes, request))
+            elif request.path.startswith("/api/files/"):
+                await self._serve_file(request, send)
             else:
                 await self._serve_api(request, receive, send)
 
@@ -231,6 +242,14 @@ class MemoryHelpdesk:
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return
+
+    async def _serve_file(self, request: Request, send: Send) -> None:
+        found = self.state.files.get(request.path.rpartition("/")[2])
+        status = 200 if found and request.headers.get("authorization") == f"Bearer {self._token}" else 404
+        kind, content = found if found and status == _OK else ("text/plain", b"no such file")
+        headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(content))]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
 
     async def _serve_api(self, request: Request, receive: Receive, send: Send) -> None:
         allowed, limits = self._allowances.take(request.method)

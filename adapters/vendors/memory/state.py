@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
-from adapters.vendors.memory.records import Agent, Conversation, Customer, Event, Message
+from adapters.vendors.memory.records import Agent, Conversation, Customer, Event, File, Message
 
 STATUSES = ("pending", "open", "snoozed", "resolved")
 AGENTS = (Agent("agent_1", "Lin"), Agent("agent_2", "Mei"), Agent("agent_3", "Alex"))
@@ -33,6 +33,7 @@ class State:
         self.agents = {agent.id: agent for agent in AGENTS}
         self.first: str | None = None
         """Who may speak at first, where there is a switchboard."""
+        self.files: dict[str, tuple[str, bytes]] = {}
         self._threads: dict[str, list[Message]] = {}
         self._current: dict[tuple[str, str], str] = {}
         self._numbers = itertools.count(1)
@@ -153,6 +154,7 @@ class State:
         agent: Agent | None = None,
         private: bool = False,
         token: str | None = None,
+        files: tuple[File, ...] = (),
     ) -> Message:
         """A new message; a customer's reopens a resolved conversation."""
         if author == "customer" and conversation.status == "resolved":
@@ -166,6 +168,7 @@ class State:
             private=private,
             agent=agent,
             token=token,
+            files=files,
             revision=conversation.revision,
             created_at=conversation.updated_at,
         )
@@ -175,6 +178,13 @@ class State:
             "message_posted", author, self.customer(conversation.customer_id), conversation, message
         )
         return message
+
+    def lay_down(self, name: str, content_type: str, content: bytes, *, base_url: str) -> File:
+        """Keep a file for whoever fetches it."""
+        number = f"file_{next(self._numbers)}"
+        self.files[number] = (content_type, content)
+        size, url = len(content), f"{base_url}/api/files/{number}"
+        return File(id=number, name=name, content_type=content_type, size=size, url=url)
 
     def fail(self, message: Message, reason: str, *, temporary: bool) -> None:
         """A message that was accepted does not reach the customer after all."""

@@ -1,0 +1,1 @@
+"""Files beside messages: fetched from one vendor, given to another, and kept nowhere."""

@@ -1,0 +1,67 @@
+"""Files go along: from the customer to the desk, and back; what can't, is named."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from support.handed_over import HandedOver, handing_over
+
+from adapters.vendors.memory.records import File
+from adapters.vendors.memory.server import MemoryHelpdesk
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 4000
+
+
+@pytest.fixture
+async def carrying(knowledge_url: str, tmp_path: Path) -> AsyncIterator[HandedOver]:
+    """A bridge that fetches from loopback, where its helpdesks are in a test."""
+    limits = {"allow_hosts": ["127.0.0.1"], "max_bytes": 5000}
+    async with handing_over(knowledge_url, tmp_path, attachments=limits) as bridge:
+        bridge.helpdesk.customer_says("cus_1", "I want a person", name="Ann")
+        await bridge.settled()
+        yield bridge
+
+
+def lay_down(helpdesk: MemoryHelpdesk, bridge: HandedOver, content: bytes, name: str, kind: str) -> File:
+    """A file at one side."""
+    name_of = "shop" if helpdesk is bridge.helpdesk else "agents"
+    base = bridge.settings.connections[name_of].settings["base_url"]
+    return helpdesk.state.lay_down(name, kind, content, base_url=base)
+
+
+def files(helpdesk: MemoryHelpdesk) -> list[tuple[str, str, bytes]]:
+    """The files of the last message at one side: name, type, content."""
+    last = helpdesk.messages[-1]
+    return [(each.name, *helpdesk.state.files[each.id]) for each in last.files]
+
+
+async def test_files_go_both_ways_byte_by_byte(carrying: HandedOver) -> None:
+    """With the credentials of the side that holds them, and none of the other's."""
+    photo = lay_down(carrying.helpdesk, carrying, PNG, "../photo.png", "image/png")
+    carrying.helpdesk.customer_says("cus_1", "This is broken", files=(photo,))
+    await carrying.settled()
+    assert carrying.agents.messages[-1].text == "This is broken"
+    assert files(carrying.agents) == [("photo.png", "image/png", PNG)]
+    paper = lay_down(carrying.agents, carrying, b"%PDF-1.7 guarantee", "guarantee.pdf", "application/pdf")
+    carrying.agents.agent_says(carrying.ticket().id, "Your guarantee", files=(paper,))
+    await carrying.settled()
+    assert files(carrying.helpdesk) == [("guarantee.pdf", "application/pdf", b"%PDF-1.7 guarantee")]
+
+
+async def test_what_may_not_go_along_is_named_and_the_words_go(carrying: HandedOver) -> None:
+    """Too large, a program in disguise, an address of our own: the message says what is missing, and why."""
+    large = lay_down(carrying.helpdesk, carrying, PNG * 2, "large.png", "image/png")
+    program = lay_down(carrying.helpdesk, carrying, b"MZ\x90\0", "cute.png", "image/png")
+    inner = File(
+        id="x", name="inner.png", content_type="image/png", size=1, url="http://localhost:1/inner.png"
+    )
+    carrying.helpdesk.customer_says("cus_1", "Look", files=(large, program, inner))
+    await carrying.settled()
+    said = carrying.agents.messages[-1]
+    assert said.files == ()
+    first, *missing = said.text.splitlines()
+    assert first == "Look"
+    assert ["large.png: it is larger" in missing[0], "cute.png" in missing[1], "inner.png" in missing[2]] == [
+        True
+    ] * 3
+    assert "localhost" not in said.text
