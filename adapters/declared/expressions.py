@@ -1,7 +1,6 @@
 """Expressions in CEL, and texts that hold some: compiled once, checked before they ever run."""
 
 import difflib
-import html
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -11,6 +10,7 @@ import cel
 import msgspec
 
 from adapters.errors import Rejected
+from adapters.markup import marked_up, plain
 
 LONGEST = 4000
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -26,8 +26,6 @@ _CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
 _BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
 _WORDS = frozenset({"true", "false", "null", "in", "bool", "list", "map"})
 _SYNTAX = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?([^\n]+)")
-_TAG = re.compile(r"<(br|/p|/div|/li|/tr)\b[^>]*>|<[^>]*>", re.IGNORECASE)
-_HIDDEN = re.compile(r"<(script|style)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 
 
 class Absent:
@@ -35,12 +33,6 @@ class Absent:
 
 
 ABSENT = Absent()
-
-
-def plain(text: Any) -> str:
-    """HTML as plain text; lines end where paragraphs do."""
-    shown = _HIDDEN.sub("", str(text or ""))
-    return html.unescape(_TAG.sub(lambda found: "\n" if found[1] else "", shown)).strip()
 
 
 def parsed(text: Any) -> Any:
@@ -51,11 +43,6 @@ def parsed(text: Any) -> Any:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
         return None
-
-
-def marked_up(text: Any) -> str:
-    """A plain text as HTML, for vendors that take nothing else."""
-    return html.escape(str(text or ""), quote=False).replace("\n", "<br>")
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {

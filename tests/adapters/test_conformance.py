@@ -9,6 +9,7 @@ from vendors import zendesk_description
 from adapters.contract import Adapter
 from adapters.testing import AdapterSuite
 from adapters.vendors.chatwoot.adapter import Chatwoot
+from adapters.vendors.intercom.adapter import Intercom
 from adapters.vendors.memory.adapter import Memory
 from adapters.vendors.qiyu.adapter import Qiyu
 from adapters.vendors.sunshine.adapter import Sunshine
@@ -55,3 +56,10 @@ class TestSunshine(AdapterSuite):
 
     adapter: ClassVar[type[Adapter]] = Sunshine
     description: ClassVar[Path | None] = description("sunshine/openapi-17.12.1.yaml")
+
+
+class TestIntercom(AdapterSuite):
+    """Intercom."""
+
+    adapter: ClassVar[type[Adapter]] = Intercom
+    description: ClassVar[Path | None] = description("intercom/api.intercom.io-2.16.yaml")

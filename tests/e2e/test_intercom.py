@@ -1,0 +1,85 @@
+"""The whole path with Intercom on the other side, its own API description judging what we send."""
+
+import pytest
+from support.intercom import IntercomBridge
+from vendors.intercom import FIN, US
+
+QUESTION = "How long does delivery take?"
+UNKNOWN = ("Do you sell submarines?", "What is the airspeed of a swallow?", "Who won the 1966 cup?")
+
+
+@pytest.fixture
+def bridge(intercom_bridge: IntercomBridge) -> IntercomBridge:
+    """The bridge of these tests, with an Intercom workspace as the helpdesk."""
+    return intercom_bridge
+
+
+async def test_a_question_is_answered_and_its_echo_does_nothing(bridge: IntercomBridge) -> None:
+    """Our own words come back by webhook, as HTML, and are known as ours."""
+    thread = bridge.helpdesk.customer_says(QUESTION)
+    await bridge.settled()
+    (answer,) = bridge.helpdesk.said(thread)
+    assert "Source:" in answer["body"]
+    assert answer["author"]["id"] == US
+    assert await bridge.lease(thread) == ("ai", 1)
+    assert await bridge.mirrored() == [("customer", False), ("ai", True)]
+    assert len(await bridge.rows("SELECT 1 FROM turn")) == 1
+    assert set(bridge.helpdesk.post.statuses) == {202}
+    assert await bridge.rows("SELECT 1 FROM inbox WHERE state <> 'done'") == []
+    assert await bridge.rows("SELECT 1 FROM command WHERE state <> 'done'") == []
+
+
+async def test_an_agent_takes_over(bridge: IntercomBridge) -> None:
+    """By a word in Intercom's own inbox; a note takes nothing."""
+    thread = bridge.helpdesk.customer_says(QUESTION)
+    await bridge.settled()
+    bridge.helpdesk.agent_says(thread, "nice answer", kind="note")
+    await bridge.settled()
+    assert await bridge.lease(thread) == ("ai", 1)
+    bridge.helpdesk.agent_says(thread, "Let me look into it.")
+    await bridge.settled()
+    bridge.helpdesk.customer_says("What is your return policy?", thread)
+    await bridge.settled()
+    assert len(bridge.helpdesk.said(thread)) == 2
+    assert await bridge.lease(thread) == ("saas_agent", 2)
+
+
+async def test_an_assignment_silences_the_ai(bridge: IntercomBridge) -> None:
+    """Without a word."""
+    thread = bridge.helpdesk.customer_says(QUESTION)
+    await bridge.settled()
+    bridge.helpdesk.agent_takes(thread)
+    await bridge.settled()
+    bridge.helpdesk.customer_says("What is your return policy?", thread)
+    await bridge.settled()
+    assert len(bridge.helpdesk.said(thread)) == 1
+
+
+async def test_fin_is_no_agent(bridge: IntercomBridge) -> None:
+    """What Intercom's own AI says takes nothing from ours as a person's words would."""
+    thread = bridge.helpdesk.customer_says(QUESTION)
+    await bridge.settled()
+    bridge.helpdesk.agent_says(thread, "I am Fin.", admin=FIN)
+    await bridge.settled()
+    assert (await bridge.lease(thread))[0] != "saas_agent"
+    assert [who for who, _ in await bridge.mirrored()].count("agent") == 0
+
+
+async def test_three_failures_are_noted_for_people(bridge: IntercomBridge) -> None:
+    """The context comes as a note that customers don't see."""
+    thread = None
+    for question in UNKNOWN:
+        thread = bridge.helpdesk.customer_says(question, thread)
+        await bridge.settled()
+    assert thread is not None
+    (note,) = bridge.helpdesk.noted(thread)
+    assert UNKNOWN[-1] in note["body"]
+    assert thread["state"] == "open"
+
+
+async def test_a_forged_webhook_is_refused(bridge: IntercomBridge) -> None:
+    """Nothing of it is kept."""
+    forged = {"content-type": "application/json", "x-hub-signature": f"sha1={'0' * 40}"}
+    answer = await bridge.http.post("/hooks/support", content=b"{}", headers=forged)
+    assert answer.status_code == 401
+    assert await bridge.rows("SELECT 1 FROM inbox") == []
