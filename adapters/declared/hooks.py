@@ -140,6 +140,8 @@ def _happened(
             return model.ControlChanged(
                 conversation=reader.conversation(_given(how.conversation, context)),
                 control=reader.word(how.control.value(context), Control, reader.controls),
+                holder=_holder(how.holder, context),
+                metadata=_object(how.metadata, context),
                 customer=_customer(how.customer, reader, context),
                 reason=_text(how.reason, context),
                 occurred_at=at,
@@ -204,6 +206,16 @@ def _given(expression: Expression, context: cel.Context) -> Any:
     if found is ABSENT:
         raise Malformed(f"`{expression.source}` gives nothing")
     return found
+
+
+def _object(expression: Expression | None, context: cel.Context) -> model.Raw:
+    found = expression.value(context) if expression is not None else None
+    return found if isinstance(found, dict) else {}
+
+
+def _holder(expression: Expression | None, context: cel.Context) -> model.Person | None:
+    found = _object(expression, context)
+    return model.Person(str(found["id"]), str(found.get("name") or "")) if found.get("id") else None
 
 
 def _customer(

@@ -148,11 +148,13 @@ class MessageFailed(_Change, frozen=True, kw_only=True, tag="message_failed", ta
 
 
 class ControlChanged(_Change, frozen=True, kw_only=True, tag="control_changed", tag_field="change"):
-    """The right to speak moved."""
+    """The right to speak moved. `holder` gives an `id` and a `name`; `metadata` is an object."""
 
     conversation: OfEvent
     control: OfEvent
+    holder: OfEvent | None = None
     customer: OfEvent | None = None
+    metadata: OfEvent | None = None
     reason: OfEvent | None = None
 
 

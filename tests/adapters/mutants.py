@@ -487,7 +487,12 @@ class Knowing(Mutant):
 class Boasting(Mutant):
     """It declares what it can't."""
 
-    manifest = able(Capability.HAND_OVER)
+    manifest = Memory.manifest
+
+    async def push(self, command: Command, uploads: Sequence[Upload] = ()) -> Pushed:
+        if isinstance(command, Note):
+            raise Unsupported("no notes after all")
+        return await super().push(command, uploads)
 
 
 class Speaking(Mutant):
@@ -543,6 +548,14 @@ class Fileless(Mutant):
 
     manifest = able(Capability.ATTACHMENTS)
 
+    def parse(self, body: bytes) -> Sequence[Change]:
+        return tuple(
+            replace(each, message=replace(each.message, attachments=()))
+            if isinstance(each, MessagePosted)
+            else each
+            for each in super().parse(body)
+        )
+
 
 altered_file = Attachment(id="1", url="https://files.example/a.png", name="a.png")
 
@@ -570,6 +583,11 @@ class Dropping(Mutant):
     """It forgets the files."""
 
     manifest = able(Capability.SEND_ATTACHMENTS)
+
+    async def push(self, command: Command, uploads: Sequence[Upload] = ()) -> Pushed:
+        if isinstance(command, Reply):
+            command = replace(command, attachments=())
+        return await super().push(command)
 
 
 def complaining(mutant: str, checks: tuple[str, ...], complain: Callable[[int], AdapterError | None]) -> None:

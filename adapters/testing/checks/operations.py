@@ -3,21 +3,38 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
+
 from adapters.contract import Adapter
 from adapters.manifest import Capability
 from adapters.model import (
+    Assign,
+    Author,
+    ChangeTags,
+    Channel,
     Command,
     FindConversation,
     FindCustomer,
     GetMessage,
+    HandOver,
     Identity,
     IdentityKind,
+    Note,
+    OpenConversation,
     PullKind,
     Query,
+    ReleaseControl,
+    Reply,
+    SetStatus,
+    Status,
+    TakeControl,
+    UpdateConversation,
+    UpdateCustomer,
 )
-from adapters.testing.checks.sending import commands
 from adapters.testing.subject import Subject
 
+KEY = "0d5e1c52b7a94b0c9a7c0e7f4a1b2c3d"
+TEXT = "Your parcel has cleared customs. 包裹已清關。"
 Operation = Callable[[Adapter], Awaitable[Any]]
 
 KINDS = {
@@ -40,6 +57,47 @@ def queries(subject: Subject) -> dict[Capability, Query]:
         Capability.FIND_CONVERSATION: FindConversation(conversation_id=ids.conversation),
         Capability.GET_MESSAGE: GetMessage(conversation_id=ids.conversation, message_id=ids.message),
     }
+
+
+def commands(subject: Subject) -> dict[Capability, Command]:
+    """A command of each kind, about what the scripted vendor knows."""
+    ids = subject.ids
+    at: dict[str, Any] = {"key": KEY, "conversation_id": ids.conversation}
+    reply = reply_of(subject)
+    team = {"team_id": ids.team} if ids.team else {"assignee_id": ids.person}
+    return {
+        Capability.REPLY: reply,
+        Capability.RELAY: msgspec.structs.replace(reply, author=Author.CUSTOMER),
+        Capability.NOTE: Note(text=TEXT, **at),
+        Capability.ASSIGN: Assign(**at, **team),
+        Capability.SET_STATUS: SetStatus(status=Status.RESOLVED, **at),
+        Capability.CHANGE_TAGS: ChangeTags(add=("kit-added",), remove=("kit-removed",), **at),
+        Capability.UPDATE_CUSTOMER: UpdateCustomer(
+            key=KEY, customer_id=ids.customer, attributes={"member_level": "gold"}
+        ),
+        Capability.UPDATE_CONVERSATION: UpdateConversation(attributes={"order_number": "CS-10482"}, **at),
+        Capability.OPEN_CONVERSATION: OpenConversation(
+            key=KEY,
+            subject="Parcel at customs",
+            text=TEXT,
+            customer_name="陳雅婷",
+            identities=(Identity(IdentityKind.EMAIL, "chen.yating@example.com"),),
+            channel=Channel.CHAT,
+        ),
+        Capability.HAND_OVER: HandOver(
+            summary="The parcel is at customs.",
+            to=ids.hand_over_to or None,
+            package={"turns": [TEXT] * 3},
+            **at,
+        ),
+        Capability.TAKE_CONTROL: TakeControl(**at),
+        Capability.RELEASE_CONTROL: ReleaseControl(**at),
+    }
+
+
+def reply_of(subject: Subject) -> Reply:
+    """The reply that the kit sends."""
+    return Reply(key=KEY, conversation_id=subject.ids.conversation, text=TEXT, author=Author.AI)
 
 
 def operations(subject: Subject) -> dict[str, Operation]:

@@ -13,35 +13,22 @@ from adapters.attachments import Upload
 from adapters.errors import AdapterError, Rejected, Unsupported
 from adapters.manifest import Capability, Tier
 from adapters.model import (
-    Assign,
     Attachment,
     Author,
-    ChangeTags,
-    Channel,
     Command,
     FindMessage,
-    HandOver,
-    Identity,
-    IdentityKind,
     MessagePosted,
     MessageRecord,
     Note,
     OpenConversation,
-    ReleaseControl,
     Reply,
-    SetStatus,
-    Status,
-    TakeControl,
-    UpdateConversation,
-    UpdateCustomer,
 )
 from adapters.testing.checking import NotApplicable, check, require
+from adapters.testing.checks.operations import KEY, TEXT, commands, reply_of
 from adapters.testing.checks.reading import WORDS
 from adapters.testing.subject import Subject
 from adapters.testing.vendor import json_of, texts
 
-KEY = "0d5e1c52b7a94b0c9a7c0e7f4a1b2c3d"
-TEXT = "Your parcel has cleared customs. 包裹已清關。"
 _FILE = b"\x89PNG\r\n\x1a\n kit \x00\xff" * 40
 
 
@@ -185,7 +172,7 @@ async def files_go(subject: Subject) -> None:
     )
     can = subject.adapter.manifest.capabilities
     author = Author.AI if Capability.REPLY in can else Author.CUSTOMER
-    reply = msgspec.structs.replace(_reply(subject), attachments=(attachment,), author=author)
+    reply = msgspec.structs.replace(reply_of(subject), attachments=(attachment,), author=author)
     upload = Upload(name=attachment.name, content_type="image/png", size=len(_FILE), file=io.BytesIO(_FILE))
     async with subject.opened() as (adapter, watched):
         await adapter.push(reply, (upload,))
@@ -194,42 +181,6 @@ async def files_go(subject: Subject) -> None:
         any(_FILE in each.content or encoded in each.content for each in watched.seen),
         f"the file's bytes are in no request: {[f'{each.method} {each.url.path}' for each in watched.seen]}",
     )
-
-
-def commands(subject: Subject) -> dict[Capability, Command]:
-    """A command of each kind, about what the scripted vendor knows."""
-    ids = subject.ids
-    at: dict[str, Any] = {"key": KEY, "conversation_id": ids.conversation}
-    reply = _reply(subject)
-    team = {"team_id": ids.team} if ids.team else {"assignee_id": ids.person}
-    return {
-        Capability.REPLY: reply,
-        Capability.RELAY: msgspec.structs.replace(reply, author=Author.CUSTOMER),
-        Capability.NOTE: Note(text=TEXT, **at),
-        Capability.ASSIGN: Assign(**at, **team),
-        Capability.SET_STATUS: SetStatus(status=Status.RESOLVED, **at),
-        Capability.CHANGE_TAGS: ChangeTags(add=("kit-added",), remove=("kit-removed",), **at),
-        Capability.UPDATE_CUSTOMER: UpdateCustomer(
-            key=KEY, customer_id=ids.customer, attributes={"member_level": "gold"}
-        ),
-        Capability.UPDATE_CONVERSATION: UpdateConversation(attributes={"order_number": "CS-10482"}, **at),
-        Capability.OPEN_CONVERSATION: OpenConversation(
-            key=KEY,
-            subject="Parcel at customs",
-            text=TEXT,
-            customer_name="陳雅婷",
-            identities=(Identity(IdentityKind.EMAIL, "chen.yating@example.com"),),
-            channel=Channel.CHAT,
-        ),
-        Capability.HAND_OVER: HandOver(
-            summary="The parcel is at customs.",
-            to=ids.hand_over_to or None,
-            package={"turns": [TEXT] * 3},
-            **at,
-        ),
-        Capability.TAKE_CONTROL: TakeControl(**at),
-        Capability.RELEASE_CONTROL: ReleaseControl(**at),
-    }
 
 
 def sent_texts(requests: Sequence[httpx.Request]) -> list[str]:
@@ -250,10 +201,6 @@ def _texts(request: httpx.Request) -> Iterator[str]:
         yield request.content.decode("utf-8", "replace")
 
 
-def _reply(subject: Subject) -> Reply:
-    return Reply(key=KEY, conversation_id=subject.ids.conversation, text=TEXT, author=Author.AI)
-
-
 def _declared(subject: Subject) -> list[tuple[Capability, Command]]:
     can = subject.adapter.manifest.capabilities
     return [(needed, command) for needed, command in commands(subject).items() if needed in can]
@@ -264,7 +211,7 @@ async def _replies(subject: Subject, words: Sequence[str]) -> Any:
         raise NotApplicable("it can't reply")
     for word in words:
         async with subject.opened() as (adapter, watched):
-            await adapter.push(msgspec.structs.replace(_reply(subject), text=word))
+            await adapter.push(msgspec.structs.replace(reply_of(subject), text=word))
         yield word, sent_texts(watched.seen)
 
 
