@@ -11,9 +11,6 @@ from adapters.model import (
     Attachment,
     Change,
     Command,
-    ConversationChanged,
-    ConversationRecord,
-    CustomerChanged,
     FindConversation,
     FindCustomer,
     FindMessage,
@@ -21,7 +18,6 @@ from adapters.model import (
     Found,
     GetMessage,
     IdentityKind,
-    MessagePosted,
     Page,
     PullKind,
     Pushed,
@@ -89,7 +85,7 @@ class Memory(Adapter):
         """One page of what changed after the cursor."""
         path = f"/api/conversations/{scope}/messages" if kind is PullKind.MESSAGES else f"/api/{kind}"
         page = await self.call("GET", path, params={"cursor": cursor or "0"})
-        changes = tuple(_pulled(kind, raw) for raw in page["items"])
+        changes = tuple(mapping.pulled(kind, raw) for raw in page["items"])
         return Page(changes=changes, cursor=page["cursor"], last=page["last"], total=page["total"])
 
     async def push(self, command: Command, uploads: Sequence[Upload] = ()) -> Pushed:
@@ -136,19 +132,3 @@ class Memory(Adapter):
                 path, read = f"/api/customers/{query.identity.value}", mapping.customer
         raw = await self.look(path)
         return read(raw) if raw else None
-
-
-def _pulled(kind: PullKind, raw: dict[str, Any]) -> Change:
-    match kind:
-        case PullKind.CUSTOMERS:
-            customer = mapping.customer(raw)
-            return CustomerChanged(customer=customer, occurred_at=mapping.moment(raw["updated_at"]))
-        case PullKind.CONVERSATIONS:
-            conversation = mapping.conversation(raw)
-            return ConversationChanged(
-                conversation=conversation, occurred_at=mapping.moment(raw["updated_at"])
-            )
-        case PullKind.MESSAGES:
-            message = mapping.message(raw)
-            conversation = ConversationRecord(id=raw["conversation_id"])
-            return MessagePosted(message=message, conversation=conversation, occurred_at=message.sent_at)

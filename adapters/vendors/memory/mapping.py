@@ -29,6 +29,7 @@ from adapters.model import (
     MessageRecord,
     OpenConversation,
     Person,
+    PullKind,
     Query,
     Raw,
     ReleaseControl,
@@ -204,6 +205,18 @@ def _control(raw: dict[str, Any], act: Any) -> Control:
 def _side(raw: dict[str, Any]) -> Person | None:
     side = raw.get("pending") or raw.get("active")
     return Person(side, side) if isinstance(side, str) else None
+
+
+def pulled(kind: PullKind, raw: dict[str, Any]) -> Change:
+    """What a record of a page tells."""
+    match kind:
+        case PullKind.CUSTOMERS:
+            return CustomerChanged(customer=customer(raw), occurred_at=moment(raw["updated_at"]))
+        case PullKind.CONVERSATIONS:
+            return ConversationChanged(conversation=conversation(raw), occurred_at=moment(raw["updated_at"]))
+        case PullKind.MESSAGES:
+            said, about = message(raw), ConversationRecord(id=raw["conversation_id"])
+            return MessagePosted(message=said, conversation=about, occurred_at=said.sent_at)
 
 
 def patch(command: UpdateConversation) -> dict[str, Any]:
