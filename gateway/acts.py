@@ -1,6 +1,6 @@
 """What the house does: lease moves, questions to the AI, replies. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, assert_never
 
@@ -9,7 +9,7 @@ import msgspec
 from adapters import model
 from adapters.manifest import Capability
 from adapters.model import AnswerPrepared, Author
-from gateway import package
+from gateway import manners, package
 from gateway.scene import AI, Answering, Occasion, Scene, Stage
 from gateway.thin import Fetching
 from rules import turns
@@ -233,6 +233,15 @@ def speak_answer(
         text = stage.policies.phrase(key, language)
     else:
         text = answer.text
+        if _is_private(stage, scene, answer, text):
+            say(
+                stage,
+                scene,
+                manners.invitation(stage.policies.invitation, language),
+                occasion,
+                turn=turn.number,
+            )
+            return
         if stage.settings.answers.show_sources:
             text += package.sources(answer.citations, answer.language)
     say(stage, scene, text, occasion, turn=turn.number)
@@ -247,21 +256,44 @@ def say(
     turn: int | None = None,
 ) -> None:
     """Say something as the AI, if its epoch still holds when the time to send comes."""
-    reply = model.Reply(
-        key=stage.new_key(),
-        conversation_id=scene.thread.conversation.id,
-        text=text,
-        author=Author.AI,
-    )
-    send(
-        stage,
-        scene,
-        reply,
-        occasion,
-        priority=Priority.REPLY,
-        for_ai=True,
-        turn=turn,
-    )
+    conversation = scene.thread.conversation
+    for part in manners.parts(text, stage.settings.manners(conversation.channel).longest):
+        reply = model.Reply(key=stage.new_key(), conversation_id=conversation.id, text=part, author=Author.AI)
+        send(stage, scene, reply, occasion, priority=Priority.REPLY, for_ai=True, turn=turn)
+        turn = None  # the first part is the answer to it
+
+
+def reply_as(
+    stage: Stage, scene: Scene, reply: model.Reply, occasion: Occasion, *, hand_off: int | None = None
+) -> None:
+    """Pass on what somebody said, in as many messages as the channel needs; files go with the first."""
+    longest = stage.settings.manners(scene.thread.conversation.channel).longest
+    for number, part in enumerate(manners.parts(reply.text, longest)):
+        said = reply
+        if number:
+            said = msgspec.structs.replace(reply, key=stage.new_key(), attachments=())
+        said = msgspec.structs.replace(said, text=part)
+        send(stage, scene, said, occasion, priority=Priority.REPLY, hand_off=hand_off)
+
+
+def spoken_at(scene: Scene) -> Iterator[datetime]:
+    """When the AI spoke here lately, or decided to."""
+    yield from (s.created_at for s in scene.thread.ledger if s.kind == "reply" and s.epoch is not None)
+    yield from (c.created_at for c in scene.thread.commands if c.kind == "reply" and c.epoch is not None)
+
+
+def _is_private(stage: Stage, scene: Scene, answer: AnswerPrepared, text: str) -> bool:
+    """Whether an answer tells what not everybody may read, who could."""
+    conversation, customer = scene.thread.conversation, scene.thread.customer
+    if not stage.settings.manners(conversation.channel).public:
+        return False
+    known: tuple[str, ...] = ()
+    if customer is not None:
+        addresses = [
+            value for each in customer.everyone for _, kind, value in each.addresses if kind != "vendor"
+        ]
+        known = tuple(manners.known_values(addresses, customer.whole_attributes))
+    return manners.is_personal(text, known=known, cited=bool(answer.citations))
 
 
 def change_tags(

@@ -8,7 +8,6 @@ from gateway import acts, control
 from gateway.scene import Occasion, Scene, Stage
 from rules.policy import Side
 from sync.lease import Claimed
-from sync.priority import Priority
 from sync.thread import person_json, person_of
 
 
@@ -66,7 +65,7 @@ def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> No
                 author=Author.AGENT,
                 person=change.agent,
             )
-            acts.send(stage, scene, reply, occasion, priority=Priority.REPLY)
+            acts.reply_as(stage, scene, reply, occasion)
         case DeskAction.RESOLVE:
             acts.set_status(stage, scene, model.Status.RESOLVED, occasion)
             acts.close(stage, scene, occasion)

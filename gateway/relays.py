@@ -233,7 +233,7 @@ def _reply(
         person=change.agent if author is Author.AGENT and change.agent.name else None,
         attachments=change.attachments,
     )
-    acts.send(stage, scene, reply, occasion, priority=Priority.REPLY, hand_off=hand_off.ref)
+    acts.reply_as(stage, scene, reply, occasion, hand_off=hand_off.ref)
 
 
 def _too_late(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> None:

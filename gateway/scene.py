@@ -10,6 +10,7 @@ from adapters import model
 from adapters.manifest import Capability
 from adapters.model import DeskActed, Reception
 from config.settings import Settings
+from gateway.manners import INVITATION
 from rules.engine import Fired
 from rules.policy import Policy
 from rules.turns import History
@@ -73,6 +74,13 @@ class Policies(Struct, frozen=True):
 
     all: tuple[Policy, ...]
     measures: Measures
+
+    @property
+    def invitation(self) -> Mapping[str, str]:
+        """The words that lead from a public place to a private one, by language."""
+        if any("channel.private" in policy.messages for policy in self.all):
+            return {language: self.phrase("channel.private", language) for language in INVITATION}
+        return INVITATION
 
     def phrase(self, key: str, language: str) -> str:
         """A text for customers, from the first policy that has it. Raises KeyError."""

@@ -20,7 +20,18 @@ from adapters.model import (
     Status,
     ThinEvent,
 )
-from gateway import acts, desk, offers, receptions, relays, rule_actions, switching, thin, undelivered
+from gateway import (
+    acts,
+    desk,
+    manners,
+    offers,
+    receptions,
+    relays,
+    rule_actions,
+    switching,
+    thin,
+    undelivered,
+)
 from gateway.facts import gather
 from gateway.scene import Occasion, Opened, Received, Scene, Stage
 from knowledge.language import detect
@@ -343,7 +354,10 @@ def _listen(stage: Stage, scene: Scene, message: Spoken | MessageState, occasion
     acts.judge(stage, scene)
     _decide(stage, scene, occasion)
     if scene.thread.lease.holder is Holder.AI:
-        acts.ask_ai(stage, scene, turn, occasion, ready_at=now + stage.quiet_for(conversation.channel))
+        every = stage.settings.manners(conversation.channel).every
+        turn_comes = manners.not_before(acts.spoken_at(scene), every, now) if every else now
+        ready_at = max(turn_comes, now + stage.quiet_for(conversation.channel))
+        acts.ask_ai(stage, scene, turn, occasion, ready_at=ready_at)
 
 
 def _is_past(scene: Scene, meaning: Meaning) -> bool:
