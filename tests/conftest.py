@@ -19,6 +19,7 @@ pytest_plugins = [
     "support.redis",
     "support.sunshine",
     "support.mirrored",
+    "support.hubspot",
     "support.intercom",
     "support.zendesk",
 ]

@@ -4,11 +4,12 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
-from vendors import zendesk_description
+from vendors import hubspot_description, zendesk_description
 
 from adapters.contract import Adapter
 from adapters.testing import AdapterSuite
 from adapters.vendors.chatwoot.adapter import Chatwoot
+from adapters.vendors.hubspot.adapter import Hubspot
 from adapters.vendors.intercom.adapter import Intercom
 from adapters.vendors.memory.adapter import Memory
 from adapters.vendors.qiyu.adapter import Qiyu
@@ -63,3 +64,10 @@ class TestIntercom(AdapterSuite):
 
     adapter: ClassVar[type[Adapter]] = Intercom
     description: ClassVar[Path | None] = description("intercom/api.intercom.io-2.16.yaml")
+
+
+class TestHubspot(AdapterSuite):
+    """HubSpot Conversations."""
+
+    adapter: ClassVar[type[Adapter]] = Hubspot
+    description: ClassVar[Path | None] = hubspot_description.at(_DESCRIPTIONS / "hubspot")

@@ -1,0 +1,68 @@
+"""What HubSpot's events mean: they hold ids only, so nearly all are errands to look something up."""
+
+from datetime import datetime
+
+from adapters.model import (
+    Author,
+    Change,
+    CustomerRecord,
+    CustomersMerged,
+    FindConversation,
+    FindCustomer,
+    GetMessage,
+    Identity,
+    IdentityKind,
+    Query,
+    Raw,
+    ThinEvent,
+)
+from adapters.times import moment
+
+_CONVERSATION = frozenset({"conversation.creation", "conversation.newMessage", "conversation.propertyChange"})
+_CONTACT = frozenset({"contact.creation", "contact.propertyChange", "contact.merge", "contact.restore"})
+
+
+def lane(event: Raw) -> str | None:
+    """The thread or contact that an event belongs to; `None` for those not for us."""
+    kind, number = event.get("subscriptionType"), event.get("objectId") or event.get("primaryObjectId")
+    if not number:
+        return None
+    if kind in _CONVERSATION:
+        return str(number)
+    return f"customer:{number}" if kind in _CONTACT else None
+
+
+def key(event: Raw) -> str:
+    """What makes an event one: `eventId` alone is not promised to be unique."""
+    names = ("subscriptionType", "eventId", "objectId", "occurredAt", "messageId", "propertyName")
+    return ":".join(str(event[name]) for name in names if event.get(name) is not None)
+
+
+def changes(event: Raw) -> tuple[Change, ...]:
+    """What an event tells of; nothing for those that are not for us."""
+    if lane(event) is None:
+        return ()
+    at, number = moment(event.get("occurredAt"), unit="ms"), str(event.get("objectId"))
+    if at is None:
+        raise ValueError("an event without a time")
+    if event["subscriptionType"] in _CONTACT:
+        return _of_contact(event, at)
+    # sourceId names the user who did it, where one did.
+    by = Author.AGENT if str(event.get("sourceId")).startswith("userId:") else Author.UNKNOWN
+    thread = ThinEvent(query=FindConversation(conversation_id=number), occurred_at=at, by=by)
+    if event.get("messageId") is None:
+        return (thread,)
+    asked: Query = GetMessage(conversation_id=number, message_id=str(event["messageId"]))
+    return (thread, ThinEvent(query=asked, occurred_at=at))
+
+
+def _of_contact(event: Raw, at: datetime) -> tuple[Change, ...]:
+    """A merge makes a contact of two; its id may be a new one."""
+    number = str(event.get("newObjectId") or event.get("primaryObjectId") or event.get("objectId"))
+    told = [event.get("primaryObjectId"), *(event.get("mergedObjectIds") or ())]
+    gone = [str(each) for each in told if each and str(each) != number]
+    merged = [
+        CustomersMerged(customer=CustomerRecord(id=number), gone_id=each, occurred_at=at) for each in gone
+    ]
+    query = FindCustomer(identity=Identity(IdentityKind.VENDOR, number))
+    return (*merged, ThinEvent(query=query, occurred_at=at))
