@@ -16,6 +16,8 @@ AdapterError
 
 # ruff: noqa: N818 - the names say what the engine does next
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 
@@ -89,3 +91,12 @@ class BadSignature(WebhookRefused):
 
 class Malformed(WebhookRefused):
     """From the vendor, but not a body we can read."""
+
+
+@contextmanager
+def as_documented(what: str) -> Iterator[None]:
+    """Read a vendor's shape: where it is not as documented, that is `Malformed`, and no fault of ours."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise Malformed(f"{what} is not as documented: {error!r}") from error

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from adapters.errors import Malformed
+
 
 class Webhook(msgspec.Struct, frozen=True, kw_only=True):
     """One HTTP request as received: header names in lower case, the body untouched."""
@@ -39,3 +41,16 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
     deliveries: tuple[Delivery, ...]
     reply: HookReply = HookReply()
+
+
+def single(webhook: Webhook, *, key: object, lane: str | None) -> Receipt:
+    """The outcome for a webhook that is one event: nothing to accept if it has no lane, being not for us.
+
+    Raises:
+        Malformed: it is for us, and its key is no text.
+    """
+    if lane is None:
+        return Receipt(deliveries=())
+    if not isinstance(key, str) or not key:
+        raise Malformed("the event has no id")
+    return Receipt(deliveries=(Delivery(key=key, lane=lane, body=webhook.body),))

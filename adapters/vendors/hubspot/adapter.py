@@ -7,7 +7,7 @@ import msgspec
 
 from adapters.attachments import Upload
 from adapters.contract import Adapter, Delivery, Receipt, Webhook, decode
-from adapters.errors import Malformed
+from adapters.errors import Malformed, as_documented
 from adapters.manifest import Settings
 from adapters.model import (
     Change,
@@ -70,10 +70,8 @@ class Hubspot(Adapter):
         event = decode(body)
         if not isinstance(event, dict):
             raise Malformed("this is no event")
-        try:
+        with as_documented("the event"):
             return events.changes(event)
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise Malformed(f"the event is not as documented: {error!r}") from error
 
     async def pull(self, kind: PullKind, cursor: str | None, *, scope: str | None = None) -> Page:
         """One page: of a thread's messages in their order, of the rest as it was last touched."""
@@ -88,15 +86,15 @@ class Hubspot(Adapter):
     async def find(self, query: Query) -> Found:
         """A message by its words or its id, a contact, a thread as it is now."""
         match query:
-            case FindMessage():
-                return await lookups.find_message(self, self._account, query)
-            case GetMessage():
-                return await lookups.get_message(self, self._account, query)
-            case FindCustomer(identity=identity) if identity.kind is not IdentityKind.EXTERNAL:
-                return await lookups.find_customer(self, self._account, identity)
             case FindConversation():
                 raw = await self.look(f"{lookups.THREADS}/{query.conversation_id}")
                 return mapping.conversation(raw, self._account) if raw else None
+            case FindCustomer(identity=identity) if identity.kind is not IdentityKind.EXTERNAL:
+                return await lookups.find_customer(self, self._account, identity)
+            case GetMessage():
+                return await lookups.get_message(self, self._account, query)
+            case FindMessage():
+                return await lookups.find_message(self, self._account, query)
             case _:
                 return await super().find(query)
 

@@ -6,17 +6,13 @@ from typing import Any, ClassVar
 import httpx
 
 from adapters.attachments import Upload
-from adapters.contract import Adapter, Delivery, Receipt, Webhook, decode
-from adapters.errors import AdapterError, Fatal, Malformed
+from adapters.contract import Adapter, Receipt, Webhook, decode
+from adapters.errors import AdapterError, Fatal, as_documented
 from adapters.manifest import Settings
 from adapters.model import (
     Change,
     Command,
-    FindConversation,
-    FindCustomer,
-    FindMessage,
     Found,
-    GetMessage,
     Page,
     PullKind,
     Pushed,
@@ -24,6 +20,7 @@ from adapters.model import (
 )
 from adapters.signatures import Signature
 from adapters.vendors.intercom import commands, events, lookups, mapping
+from adapters.webhook import single
 
 VERSION = "2.16"
 
@@ -52,24 +49,12 @@ class Intercom(Adapter):
 
     def receive(self, webhook: Webhook, payload: Any) -> Receipt:
         """One notification per webhook, known by its id; pings and others not for us are not kept."""
-        if not isinstance(payload, dict):
-            raise Malformed("the body is no notification")
-        lane = events.lane(payload)
-        if lane is None:
-            return Receipt(deliveries=())
-        if not isinstance(payload.get("id"), str) or not payload["id"]:
-            raise Malformed("the notification has no id")
-        return Receipt(deliveries=(Delivery(key=payload["id"], lane=lane, body=webhook.body),))
+        return single(webhook, lane=events.lane(payload), key=payload.get("id"))
 
     def parse(self, body: bytes) -> Sequence[Change]:
         """The changes a notification tells of."""
-        event = decode(body)
-        if not isinstance(event, dict):
-            raise Malformed("the body is no notification")
-        try:
-            return events.changes(event, self._account)
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise Malformed(f"the notification is not as documented: {error!r}") from error
+        with as_documented("the notification"):
+            return events.changes(decode(body), account=self._account)
 
     async def pull(self, kind: PullKind, cursor: str | None, *, scope: str | None = None) -> Page:
         """One page: of a search by the last change, or all of a conversation that is new."""
@@ -83,19 +68,9 @@ class Intercom(Adapter):
 
     async def find(self, query: Query) -> Found:
         """A message by its words or its id, a contact by an address, a conversation as it is now."""
-        match query:
-            case FindMessage():
-                return await lookups.find_message(self, self._account, query)
-            case GetMessage():
-                return await lookups.get_message(self, self._account, query)
-            case FindCustomer():
-                return await lookups.find_customer(self, self._account, query.identity)
-            case FindConversation():
-                path, params = lookups.plain(query.conversation_id)
-                raw = await self.look(path, params=params)
-                return mapping.conversation(raw, self._account) if raw else None
-            case _:
-                return await super().find(query)
+        if isinstance(query, lookups.Known):
+            return await lookups.find(self, self._account, query)
+        return await super().find(query)
 
     def complaint(self, answer: Any, response: httpx.Response) -> AdapterError | None:  # noqa: ARG002
         """A contact that was merged is gone, and its answer says where to."""

@@ -75,8 +75,6 @@ class Desk(msgspec.Struct, frozen=True):
 async def carry_out(desk: Desk, command: Known, uploads: Sequence[Upload]) -> Pushed:
     """Carry a command out once."""
     match command:
-        case Reply() | Note():
-            pushed = await _say(desk, command, uploads)
         case Assign():
             pushed = await _assign(desk, command)
         case SetStatus():
@@ -89,6 +87,8 @@ async def carry_out(desk: Desk, command: Known, uploads: Sequence[Upload]) -> Pu
             pushed = await _update_conversation(desk, command)
         case HandOver():
             pushed = await _hand_over(desk, command)
+        case Reply() | Note():
+            pushed = await _say(desk, command, uploads)
         case _:
             assert_never(command)
     return pushed

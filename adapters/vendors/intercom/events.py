@@ -1,10 +1,12 @@
 """What Intercom's notifications mean, by topic."""
 
 from datetime import datetime
+from typing import Any
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from adapters.errors import Malformed
 from adapters.model import (
     Author,
     Change,
@@ -47,8 +49,10 @@ CHANGED = frozenset(
 _GONE = ("deleted", "archived", "archive")
 
 
-def lane(event: Raw) -> str | None:
+def lane(event: Any) -> str | None:
     """The conversation or contact that a notification belongs to; `None` for those not for us."""
+    if not isinstance(event, dict):
+        raise Malformed("the body is no notification")
     topic, item = str(event.get("topic")), _item(event)
     number = ident(item.get("id"))
     if number is None:

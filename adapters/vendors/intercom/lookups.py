@@ -22,7 +22,10 @@ from adapters.model import (
     ConversationRecord,
     CustomerChanged,
     CustomerRecord,
+    FindConversation,
+    FindCustomer,
     FindMessage,
+    Found,
     GetMessage,
     Identity,
     IdentityKind,
@@ -91,22 +94,35 @@ async def pull(
     return Page(changes=tuple(changes), cursor=further, last=is_over, total=answer.get("total_count"))
 
 
-async def find_message(vendor: Adapter, account: Account, query: FindMessage) -> MessageRecord | None:
-    """Our message, looked for from the latest back to `query.since`: Intercom keeps no token."""
-
-    async def latest_first() -> AsyncIterator[Sequence[MessageRecord]]:
-        yield (await _said(vendor, account, query.conversation_id))[::-1]
-
-    return await look_back(latest_first(), query)
+Known = FindConversation | FindCustomer | GetMessage | FindMessage
 
 
-async def get_message(vendor: Adapter, account: Account, query: GetMessage) -> MessageRecord | None:
-    """A message by its id."""
-    found = await _said(vendor, account, query.conversation_id)
-    return next((each for each in found if each.id == query.message_id), None)
+async def find(vendor: Adapter, account: Account, query: Known) -> Found:
+    """What a query asks for."""
+    if isinstance(query, FindCustomer):
+        return await _find_customer(vendor, account, query.identity)
+    path, params = plain(query.conversation_id)
+    raw = await vendor.look(path, params=params)
+    if not raw:
+        return None
+    if isinstance(query, FindConversation):
+        return mapping.conversation(raw, account)
+    said = mapping.messages(raw, account)
+    if isinstance(query, GetMessage):
+        return next((each for each in said if each.id == query.message_id), None)
+    return await _ours(said, query)
 
 
-async def find_customer(vendor: Adapter, account: Account, identity: Identity) -> CustomerRecord | None:
+async def _ours(said: Sequence[MessageRecord], query: FindMessage) -> MessageRecord | None:
+    """Our message, from the latest back to `query.since`: Intercom keeps no token."""
+
+    async def all_at_once() -> AsyncIterator[Sequence[MessageRecord]]:
+        yield said[::-1]
+
+    return await look_back(all_at_once(), query)
+
+
+async def _find_customer(vendor: Adapter, account: Account, identity: Identity) -> CustomerRecord | None:
     """The contact with exactly this address; users before leads. Of a merged one, what it became."""
     if identity.kind is IdentityKind.VENDOR:
         raw = await _by_id(vendor, identity.value)
@@ -140,12 +156,6 @@ def merged(response: httpx.Response) -> Merged | None:
 def plain(thread: str) -> tuple[str, Raw]:
     """Path and parameters of a conversation with its latest 500 parts, in plain text."""
     return f"/conversations/{thread}", {"display_as": "plaintext"}
-
-
-async def _said(vendor: Adapter, account: Account, thread: str) -> list[MessageRecord]:
-    path, params = plain(thread)
-    raw = await vendor.look(path, params=params)
-    return mapping.messages(raw, account) if raw else []
 
 
 async def _messages(vendor: Adapter, account: Account, thread: str, cursor: str | None) -> Page:

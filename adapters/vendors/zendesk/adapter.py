@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import httpx
 
 from adapters.attachments import Fetch, Upload, same_origin
-from adapters.contract import Adapter, Delivery, Receipt, Webhook, decode
-from adapters.errors import AdapterError, Fatal, Malformed, Outdated, Retryable
+from adapters.contract import Adapter, Receipt, Webhook, decode
+from adapters.errors import AdapterError, Fatal, Malformed, Outdated, Retryable, as_documented
 from adapters.http import retry_after
 from adapters.manifest import Settings
 from adapters.model import (
@@ -31,6 +31,7 @@ from adapters.model import (
 )
 from adapters.signatures import Signature
 from adapters.vendors.zendesk import commands, events, lookups, mapping, paging
+from adapters.webhook import single
 
 
 class Zendesk(Adapter):
@@ -62,20 +63,13 @@ class Zendesk(Adapter):
         """One event per webhook, known by its id; those that mean nothing to us are not kept."""
         if not isinstance(payload, dict):
             raise Malformed("the body is no event")
-        lane = events.lane(payload)
-        if lane is None:
-            return Receipt(deliveries=())
-        if not isinstance(payload.get("id"), str) or not payload["id"]:
-            raise Malformed("the event has no id")
-        return Receipt(deliveries=(Delivery(key=payload["id"], lane=lane, body=webhook.body),))
+        return single(webhook, key=payload.get("id"), lane=events.lane(payload))
 
     def parse(self, body: bytes) -> Sequence[Change]:
         """The changes an event tells of."""
         event = decode(body)
-        try:
+        with as_documented("the event"):
             return events.changes(event, self._account)
-        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise Malformed(f"the event is not as documented: {error!r}") from error
 
     async def pull(self, kind: PullKind, cursor: str | None, *, scope: str | None = None) -> Page:
         """One page: of a ticket's comments in their order, of the rest as it was last touched."""
