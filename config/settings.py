@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.channels import ChannelSettings, ChannelsSettings
 from config.fields import SharedFields
 from config.refusal import RefusalError
 
@@ -154,23 +155,6 @@ class BreakerSettings(_Frozen):
     """So long nothing is sent; then one request probes whether the vendor is back."""
 
 
-class ChannelSettings(_Frozen):
-    """How one speaks on a channel."""
-
-    public: bool = False
-    """Whether everybody reads it: then the AI says nothing there that is personal."""
-    longest: int | None = Field(default=None, ge=20)
-    """A longer text is split, between sentences where possible."""
-    every: timedelta = timedelta(0)
-    """The AI speaks once in so long in a conversation (a stream); what is said meanwhile is one question."""
-
-
-_CHANNELS = {
-    "comment": ChannelSettings(public=True, longest=300),
-    "live": ChannelSettings(public=True, longest=100, every=timedelta(seconds=3)),
-}
-
-
 class AttachmentSettings(_Frozen):
     """Which files go along from one vendor to another. None is kept."""
 
@@ -267,6 +251,8 @@ class Settings(BaseSettings):
     """How the knowledge answers."""
     turns: TurnSettings = TurnSettings()
     """When a burst of customer messages is over."""
+    channels: ChannelsSettings = ChannelsSettings()
+    """How one speaks on each channel."""
     voice: VoiceSettings = VoiceSettings()
     """Who may speak, and how the right to speak comes back to the AI."""
     vip: VipSettings = VipSettings()
@@ -277,8 +263,6 @@ class Settings(BaseSettings):
     """How commands are sent."""
     breaker: BreakerSettings = BreakerSettings()
     """When a vendor that fails is left alone."""
-    channels: dict[str, ChannelSettings] = _CHANNELS
-    """How one speaks on each channel; those that you name replace ours."""
     attachments: AttachmentSettings = AttachmentSettings()
     """Which files go along from one vendor to another."""
     lanes: LaneSettings = LaneSettings()
@@ -302,7 +286,7 @@ class Settings(BaseSettings):
 
     def manners(self, channel: str) -> ChannelSettings:
         """How one speaks on this channel."""
-        return self.channels.get(channel) or _CHANNELS.get(channel) or ChannelSettings()
+        return self.channels.of(channel)
 
     @property
     def desks(self) -> frozenset[str]:

@@ -9,7 +9,7 @@ import msgspec
 from adapters import model
 from adapters.manifest import Capability
 from adapters.model import AnswerPrepared, Author
-from gateway import manners, package
+from gateway import package, speaking
 from gateway.scene import AI, Answering, Occasion, Scene, Stage
 from gateway.thin import Fetching
 from rules import turns
@@ -144,13 +144,25 @@ def send(
     turn: int | None = None,
     hand_off: int | None = None,
 ) -> None:
-    """Put a command into the outbox; one `for_ai` is only carried out under the present epoch."""
+    """Put a command into the outbox; one `for_ai` is only carried out under the present epoch.
+
+    What is said to the customer goes out by the manners of the channel: no way to speak leads past them.
+    """
     thread = scene.thread
-    new = new_command(stage, command, occasion, connection=connection or thread.conversation.connection)
-    new.priority, new.turn, new.hand_off = priority, turn, hand_off
-    new.ready_at = ready_at or stage.now
-    new.epoch = thread.lease.epoch if for_ai else None
-    thread.commands.append(new)
+    home = thread.conversation.connection
+    ready, epoch = ready_at or stage.now, thread.lease.epoch if for_ai else None
+
+    def put(what: Sendable, where: str, answers: int | None, held_back: str | None = None) -> None:
+        new = new_command(stage, what, occasion, connection=where)
+        new.priority, new.turn, new.hand_off = priority, answers, hand_off
+        new.ready_at, new.epoch, new.held_back = ready, epoch, held_back
+        thread.commands.append(new)
+
+    if not isinstance(command, model.Reply) or (connection or home) != home or scene.origin is not None:
+        put(command, connection or home, turn)
+        return
+    for each in speaking.utter(stage, scene, command, turn):
+        put(each.command, each.connection, turn if each.first else None, each.held_back)
 
 
 def new_command(stage: Stage, command: Sendable, occasion: Occasion, *, connection: str) -> NewCommand:
@@ -233,15 +245,6 @@ def speak_answer(
         text = stage.policies.phrase(key, language)
     else:
         text = answer.text
-        if _is_private(stage, scene, answer, text):
-            say(
-                stage,
-                scene,
-                manners.invitation(stage.policies.invitation, language),
-                occasion,
-                turn=turn.number,
-            )
-            return
         if stage.settings.answers.show_sources:
             text += package.sources(answer.citations, answer.language)
     say(stage, scene, text, occasion, turn=turn.number)
@@ -256,44 +259,23 @@ def say(
     turn: int | None = None,
 ) -> None:
     """Say something as the AI, if its epoch still holds when the time to send comes."""
-    conversation = scene.thread.conversation
-    for part in manners.parts(text, stage.settings.manners(conversation.channel).longest):
-        reply = model.Reply(key=stage.new_key(), conversation_id=conversation.id, text=part, author=Author.AI)
-        send(stage, scene, reply, occasion, priority=Priority.REPLY, for_ai=True, turn=turn)
-        turn = None  # the first part is the answer to it
+    reply = model.Reply(
+        key=stage.new_key(), conversation_id=scene.thread.conversation.id, text=text, author=Author.AI
+    )
+    send(stage, scene, reply, occasion, priority=Priority.REPLY, for_ai=True, turn=turn)
 
 
 def reply_as(
     stage: Stage, scene: Scene, reply: model.Reply, occasion: Occasion, *, hand_off: int | None = None
 ) -> None:
-    """Pass on what somebody said, in as many messages as the channel needs; files go with the first."""
-    longest = stage.settings.manners(scene.thread.conversation.channel).longest
-    for number, part in enumerate(manners.parts(reply.text, longest)):
-        said = reply
-        if number:
-            said = msgspec.structs.replace(reply, key=stage.new_key(), attachments=())
-        said = msgspec.structs.replace(said, text=part)
-        send(stage, scene, said, occasion, priority=Priority.REPLY, hand_off=hand_off)
+    """Pass on what somebody said at a desk."""
+    send(stage, scene, reply, occasion, priority=Priority.REPLY, hand_off=hand_off)
 
 
 def spoken_at(scene: Scene) -> Iterator[datetime]:
     """When the AI spoke here lately, or decided to."""
     yield from (s.created_at for s in scene.thread.ledger if s.kind == "reply" and s.epoch is not None)
     yield from (c.created_at for c in scene.thread.commands if c.kind == "reply" and c.epoch is not None)
-
-
-def _is_private(stage: Stage, scene: Scene, answer: AnswerPrepared, text: str) -> bool:
-    """Whether an answer tells what not everybody may read, who could."""
-    conversation, customer = scene.thread.conversation, scene.thread.customer
-    if not stage.settings.manners(conversation.channel).public:
-        return False
-    known: tuple[str, ...] = ()
-    if customer is not None:
-        addresses = [
-            value for each in customer.everyone for _, kind, value in each.addresses if kind != "vendor"
-        ]
-        known = tuple(manners.known_values(addresses, customer.whole_attributes))
-    return manners.is_personal(text, known=known, cited=bool(answer.citations))
 
 
 def change_tags(

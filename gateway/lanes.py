@@ -19,7 +19,7 @@ from adapters.model import AnswerPrepared, DeskActed, MessagePosted
 from config.clock import Clock
 from config.database import at_once, refuses_data, transaction
 from config.settings import Settings
-from gateway import casework, packing, touching
+from gateway import casework, packing, stream_store, touching
 from gateway.fieldwork import rules_of, updates
 from gateway.linking import link_rules
 from gateway.scene import DESK, INSIDE, Deed, Occasion, Opened, Policies, Received, Scene, Stage
@@ -252,6 +252,7 @@ class LaneWorker:
         found = await loading.load(
             connection, dict.fromkeys(a for p in pairs for a in touching.addresses(*p))
         )
+        stage.streams = await stream_store.load(connection, touching.streams(pairs, found), now=stage.now)
         stage.customers, stage.people = await customers.load(
             connection,
             told=[(home, record) for home, change in pairs for record in touching.records(change)],

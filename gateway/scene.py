@@ -10,7 +10,8 @@ from adapters import model
 from adapters.manifest import Capability
 from adapters.model import DeskActed, Reception
 from config.settings import Settings
-from gateway.manners import INVITATION
+from gateway.streams import Key as StreamKey
+from gateway.streams import Stream
 from rules.engine import Fired
 from rules.policy import Policy
 from rules.turns import History
@@ -75,13 +76,6 @@ class Policies(Struct, frozen=True):
     all: tuple[Policy, ...]
     measures: Measures
 
-    @property
-    def invitation(self) -> Mapping[str, str]:
-        """The words that lead from a public place to a private one, by language."""
-        if any("channel.private" in policy.messages for policy in self.all):
-            return {language: self.phrase("channel.private", language) for language in INVITATION}
-        return INVITATION
-
     def phrase(self, key: str, language: str) -> str:
         """A text for customers, from the first policy that has it. Raises KeyError."""
         return next(p for p in self.all if key in p.messages).message(key, language)
@@ -124,6 +118,8 @@ class Stage(Struct, kw_only=True):
     """The customers of whom live events told something new, each with the last of these events."""
     abilities: Mapping[str, frozenset[Capability]] = field(default_factory=dict)
     """What the adapter of each connection can do."""
+    streams: dict[StreamKey, Stream] = field(default_factory=dict)
+    """What was said lately in the live streams that the batch touches."""
     deeds: list[Deed] = field(default_factory=list)
     """What this batch has to tell other lanes."""
     errands: list[tuple[CustomerState, NewCommand]] = field(default_factory=list)

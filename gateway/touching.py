@@ -6,6 +6,7 @@ import msgspec
 
 from adapters import model
 from adapters.model import MessagePosted
+from gateway import streams as live
 from gateway import thin
 from gateway.scene import INSIDE
 from gateway.wiring import Event as Change
@@ -53,6 +54,25 @@ def named(home: str, change: Change) -> Iterable[tuple[str, str]]:
                 yield (home, change.conversation.customer_id)
         case _:
             return
+
+
+def streams(
+    pairs: Iterable[tuple[str, Change]], found: Mapping[tuple[str, str], Thread]
+) -> dict[live.Key, int | None]:
+    """The live streams, each with the ref of the conversation if that is a stream of its own."""
+    keys: dict[live.Key, int | None] = {}
+    for home, change in pairs:
+        for address in addresses(home, change):
+            thread = found.get(address)
+            if thread is not None and thread.conversation.channel == model.Channel.LIVE:
+                named = live.name_in(thread.conversation.attributes)
+                keys[live.key_of(thread.conversation)] = None if named else thread.ref
+        if isinstance(change, MessagePosted | model.ConversationChanged):
+            told = change.conversation.attributes
+            named = "" if told is msgspec.UNSET else live.name_in(told)
+            if named and change.conversation.channel == model.Channel.LIVE:
+                keys[home, named] = None
+    return keys
 
 
 def merged(home: str, change: Change) -> Iterable[tuple[str, str]]:

@@ -31,6 +31,8 @@ class AnswerState(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     TIMED_OUT = "timed_out"
+    WITHHELD = "withheld"
+    """There was an answer, but not for this place: too many at once, or too personal."""
 
 
 class Returned(Struct, frozen=True, kw_only=True):
@@ -154,7 +156,7 @@ def _signals(turn: TurnView, measures: Measures) -> Iterator[Signal]:
 
 def _from_answer(turn: TurnView, measures: Measures) -> Iterator[Signal]:
     match turn.answer:
-        case AnswerState.NONE:
+        case AnswerState.NONE | AnswerState.WITHHELD:
             return
         case AnswerState.SENT:
             if turn.confidence is not None and turn.confidence < measures.weak_below:

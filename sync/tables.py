@@ -151,6 +151,12 @@ class Conversation(SQLModel, table=True):
     __table_args__ = (
         Index("conversation_vendor", "connection", "id", unique=True),
         Index("conversation_recent", text("last_message_at DESC")),
+        Index(
+            "conversation_stream",
+            "connection",
+            text("(attributes ->> 'stream')"),
+            postgresql_where=text("channel = 'live'"),
+        ),
         Index("conversation_other_bot", "lease_since", postgresql_where=text("lease_holder = 'other_bot'")),
     )
 

@@ -169,6 +169,8 @@ class NewCommand(Struct, kw_only=True):
     event_ref: int | None = None
     hand_off: int | None = None
     """The hand-off that it belongs to."""
+    held_back: str | None = None
+    """Why it is kept on record but never sent."""
 
 
 class HandOffState(Struct, kw_only=True):

@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import Any
 
 EMAIL, PHONE, NAME = "[email]", "[phone]", "[name]"
-_EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+EMAIL_ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 _APART = r"(?<![0-9A-Za-z])"
 _END = r"(?![0-9A-Za-z])"
-_PHONE = re.compile(
+PHONE_NUMBER = re.compile(
     rf"{_APART}(?:"
     r"\+\d{1,3}[ .-]?(?:\(\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,12}"  # +86 138 0013 8000, +1 (555) 010-0199
     r"|1[3-9]\d(?:[ -]?\d{4}){2}"  # 13800138000, 138-0013-8000
@@ -89,9 +89,9 @@ def _mask_for(name: str) -> Mask:
     def mask(text: str) -> str:
         # The cheap looks first: most texts have none of it, and there are millions of them.
         if "@" in text:
-            text = _EMAIL.sub(EMAIL, text)
+            text = EMAIL_ADDRESS.sub(EMAIL, text)
         if _MANY_DIGITS.search(text):
-            text = _PHONE.sub(PHONE, text)
+            text = PHONE_NUMBER.sub(PHONE, text)
         if any(word in text for word in words):
             text = _names(words).sub(NAME, text)
         return text
