@@ -227,7 +227,7 @@ async def test_states_and_assignees(adapter: Adapter, hubspot: FakeHubspot) -> N
     found = await adapter.find(FindConversation(conversation_id=thread["id"]))
     assert isinstance(found, ConversationRecord)
     assert found.assignee is not None
-    assert (thread["assignedTo"], found.channel) == (AGENT, Channel.LIVE)
+    assert (thread["assignedTo"], found.channel) == (AGENT, Channel.CHAT)
     await adapter.push(Assign(**at))
     assert thread["assignedTo"] is None
     for command in (Assign(team_id="7", **at), SetStatus(status=Status.SNOOZED, **at)):

@@ -30,7 +30,7 @@ SPOKEN = frozenset({"MESSAGE", "COMMENT", "WELCOME_MESSAGE"})
 _STATUSES = {"OPEN": Status.OPEN, "CLOSED": Status.RESOLVED}
 # https://developers.hubspot.com/docs/api/conversations/conversations: ids of the default channels
 _CHANNELS = {
-    "1000": "live",
+    "1000": "chat",
     "1001": "direct_message",
     "1002": "email",
     "1007": "direct_message",
