@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
 from vendors import hubspot_description, zendesk_description
 
 from adapters.contract import Adapter
@@ -15,6 +16,7 @@ from adapters.vendors.memory.adapter import Memory
 from adapters.vendors.qiyu.adapter import Qiyu
 from adapters.vendors.sunshine.adapter import Sunshine
 from adapters.vendors.zendesk.adapter import Zendesk
+from gateway.authoring import matrix
 
 _ROOT = Path(__file__).parents[2]
 _DESCRIPTIONS = Path(os.environ.get("DESKBRIDGE_REFERENCE", _ROOT.parent / "shared")) / "vendor-specs"
@@ -71,3 +73,10 @@ class TestHubspot(AdapterSuite):
 
     adapter: ClassVar[type[Adapter]] = Hubspot
     description: ClassVar[Path | None] = hubspot_description.at(_DESCRIPTIONS / "hubspot")
+
+
+@pytest.mark.parametrize("name", [each.name for each in matrix.entries(shipped=True) if each.name != "http"])
+def test_what_a_shipped_adapter_claims_holds_wherever_it_is_installed(name: str) -> None:
+    """`deskbridge adapters test` needs nothing but the package to say so."""
+    report = matrix.examine(name)
+    assert report.holds, report.faults(up_to=report.claimed)

@@ -1,6 +1,7 @@
 """Vendors keep to their folder: small adapters, and nothing written twice that belongs to all of them."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,14 +13,19 @@ LONGEST_ADAPTER = 150
 SHARED = 6
 _SUBSTANCE = 80
 """Fewer letters in six lines are brackets and commas."""
+_DELEGATION = re.compile(r"(?:match|case) .*|(?:async )?def .*|(?:return |\w+ = )await [\w.]+\([^()]*\)")
+"""Saying which command is whose is no logic: every adapter has that list."""
 
 
 class Anonymous(ast.NodeTransformer):
-    """Takes the names and values out of code, and leaves what it does."""
+    """Takes variables' names and written values out of code, and leaves what it does and whom it calls."""
+
+    def __init__(self) -> None:
+        self._variables: set[str] = set()
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         """Whatever a variable is called."""
-        return ast.Name("x", node.ctx)
+        return ast.Name("x", node.ctx) if node.id in self._variables else node
 
     def visit_arg(self, _: ast.arg) -> ast.AST:
         """Or a parameter."""
@@ -40,15 +46,29 @@ class Anonymous(ast.NodeTransformer):
         if ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
         node.name, node.returns = "f", None
-        return self.generic_visit(node)
+        outer = self._variables
+        self._variables = outer | set(_bound(node))
+        node = self.generic_visit(node)  # type: ignore[assignment]
+        self._variables = outer
+        return node
 
     visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815 - as ast calls it
 
 
+def _bound(function: ast.FunctionDef) -> Iterator[str]:
+    """The parameters of a function, and what it assigns."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+
+
 def blocks(source: str) -> Iterator[tuple[str, ...]]:
-    """Every six lines of code, without names, values, imports and docstrings."""
+    """Every six lines of code, without variables, values, imports and docstrings."""
     tree = ast.fix_missing_locations(Anonymous().visit(ast.parse(source)))
-    lines = [line.strip() for line in ast.unparse(tree).splitlines() if line.strip()]
+    lines = [line.strip() for line in ast.unparse(tree).splitlines()]
+    lines = [line for line in lines if line and not _DELEGATION.fullmatch(line)]
     for start in range(len(lines) - SHARED + 1):
         block = tuple(lines[start : start + SHARED])
         if sum(map(len, block)) > _SUBSTANCE:
