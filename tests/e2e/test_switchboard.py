@@ -150,7 +150,9 @@ class TestOffered:
             return (await moves(switched))[-1] == ("ai", "nobody_came")
 
         await eventually(returned, what="back with the AI")
-        assert [move["act"] for move in passed(switched)] == ["offer"]
+        await switched.settled()
+        assert [move["act"] for move in passed(switched)] == ["offer", "accept"]
+        assert await switched.rows("SELECT 1 FROM command WHERE state = 'parked'") == []
 
     async def test_an_offer_that_is_accepted_is_theirs(self, switched: Bridge) -> None:
         """Their accepting it in time ends the offer."""

@@ -42,7 +42,7 @@ class Switchboard:
         other = THEM if by == US else US
         active, pending = conversation.active, conversation.pending
         match move.act:
-            case "accept" if pending != by:
+            case "accept" if by not in {pending, active}:
                 raise NotYoursError(f"control of {conversation.id} is not offered to {by}")
             case "pass" | "offer" | "release" if active not in {by, None}:
                 raise NotYoursError(f"control of {conversation.id} is with {active}")
