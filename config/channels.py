@@ -40,10 +40,6 @@ class LiveSettings(ChannelSettings):
 
     public: bool = True
     """Whether everybody can read along: then nothing personal is said there."""
-    longest: int | None = Field(default=200, ge=SHORTEST_LIMIT)
-    """The longest message, in characters (Unicode code points); what is longer is said in several."""
-    most_parts: int = Field(default=2, ge=1, le=9)
-    """At most so many messages for one text; what is longer still ends with the phrase `reply.shortened`."""
     every: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(seconds=3)
     """The AI speaks once in so long in a conversation; what is said there meanwhile is one question."""
     repeat_after: Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(minutes=10))] = timedelta(

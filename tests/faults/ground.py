@@ -171,6 +171,8 @@ class Ground:
                 for name, url in self.vendor_urls.items()
             },
             "turns": {"quiet": 0.3},
+            # Every question is to be answered: whom a crowded stream leaves without a word is another matter.
+            "channels": {"live": {"every": 0, "repeat_after": 0, "per_minute": 1_000_000}},
             "delivery": {"first_retry": 0.2, "longest_retry": 4},
         }
         path.write_text(yaml.safe_dump(tree), encoding="utf-8")

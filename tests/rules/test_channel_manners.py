@@ -137,8 +137,10 @@ def test_what_everybody_may_read_passes(text: str) -> None:
 
 def test_a_part_of_the_settings_keeps_the_rest() -> None:
     """Who changes one thing about a channel doesn't make it private by that; too short a limit is refused."""
-    chosen = ChannelsSettings.model_validate({"live": {"per_minute": 5}, "product_page": {"public": True}})
-    assert (chosen.live.public, chosen.live.longest, chosen.of("live").most_parts) == (True, 200, 2)
+    chosen = ChannelsSettings.model_validate(
+        {"live": {"per_minute": 5, "longest": 200}, "product_page": {"public": True}}
+    )
+    assert (chosen.live.public, chosen.live.longest, chosen.of("live").most_parts) == (True, 200, 3)
     assert chosen.of("product_page").public
     assert not chosen.of("unknown").public
     with pytest.raises(ValidationError, match="longest"):
