@@ -186,7 +186,7 @@ def _compile(statement: Executable, names: tuple[str, ...]) -> _Compiled:
     return _Compiled(str(compiled), order, tuple(each.bind_processor(_DRIVER) for each in types))
 
 
-_REFUSALS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+_REFUSALS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
 async def _ready(connection: AsyncConnection) -> Any:
@@ -211,7 +211,8 @@ def _is_in_autocommit(connection: AsyncConnection) -> bool:
 
 
 async def _as_sqlalchemy_says(connection: AsyncConnection, error: Exception, sql: str) -> DBAPIError:
-    broken = _driver(connection).is_closed()
+    # The driver loses its way when a connection breaks in the middle of something else.
+    broken = _driver(connection).is_closed() or isinstance(error, asyncpg.InternalClientError)
     if broken:
         await connection.invalidate(error)
     return DBAPIError(sql, None, error, hide_parameters=True, connection_invalidated=broken)

@@ -157,6 +157,7 @@ class World:
             settings=Settings(delivery=DELIVERY),
             adapters={"shop": vendor},  # type: ignore[dict-item] - it has the verbs that are used
             answer=None,  # type: ignore[arg-type] - nothing is asked
+            files=None,  # type: ignore[arg-type] - no message has one
             limits=Limits(budgets={}, breakers={}, ledger=ledger, clock=lambda: self.now, metrics=metrics),
             clock=lambda: self.now,
             new_key=lambda: "unused",
