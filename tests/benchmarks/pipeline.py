@@ -80,6 +80,8 @@ async def fill(url: str) -> None:
 _PAST = (
     "UPDATE command SET state = 'superseded' WHERE state = 'waiting'",
     "UPDATE turn SET ended_by = 'closed' WHERE ended_by IS NULL",
+    # Ticks for those who waited, too: they name conversations that are called otherwise from now on.
+    "UPDATE inbox SET state = 'done' WHERE state = 'pending'",
     "UPDATE inbox SET key = 'old_' || ref WHERE key NOT LIKE 'old%'",
     "UPDATE conversation SET id = 'old_' || ref WHERE id NOT LIKE 'old%'",
     "UPDATE identity SET value = 'old_' || ref WHERE kind = 'vendor' AND value NOT LIKE 'old%'",
@@ -95,26 +97,31 @@ async def make_past(url: str) -> None:
     await engine.dispose()
 
 
+# One look at an index: it must cost nothing beside a million others, for it is taken while we measure.
+_WAITING = text(
+    "SELECT EXISTS (SELECT 1 FROM inbox WHERE state = 'pending' AND origin = 'live' AND connection = 'shop')"
+)
+_WORKED = text("""
+    WITH worked AS (SELECT state, done_at FROM inbox WHERE received_at > :since AND connection = 'shop')
+    SELECT count(*) FILTER (WHERE state = 'parked') AS parked,
+           count(*) FILTER (WHERE done_at > (SELECT min(done_at) FROM worked)) AS events,
+           extract(epoch FROM max(done_at) - min(done_at))::float AS seconds
+    FROM worked
+""")
+
+
 async def rate(url: str, *, since: datetime) -> float:
     """Events per second from the first committed batch to the last, of those received `since` then."""
     engine = open_engine(url, name="bench")
     deadline = time.monotonic() + PATIENCE
-    query = text("""
-        SELECT count(*) FILTER (WHERE state = 'pending') AS pending,
-               count(*) FILTER (WHERE state = 'parked') AS parked,
-               count(*) FILTER (WHERE done_at > (SELECT min(done_at) FROM inbox WHERE received_at > :since))
-                   AS worked,
-               extract(epoch FROM max(done_at) - min(done_at))::float AS seconds
-        FROM inbox WHERE received_at > :since
-    """)
     try:
         while time.monotonic() < deadline:
             async with engine.connect() as connection:
-                row = (await connection.execute(query, {"since": since})).one()
-            if row.parked:
-                raise RuntimeError(f"{row.parked} events were parked")
-            if not row.pending:
-                return float(row.worked / row.seconds)
+                if not await connection.scalar(_WAITING):
+                    row = (await connection.execute(_WORKED, {"since": since})).one()
+                    if row.parked:
+                        raise RuntimeError(f"{row.parked} events were parked")
+                    return float(row.events / row.seconds)
             await asyncio.sleep(0.5)
     finally:
         await engine.dispose()

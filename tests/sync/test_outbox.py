@@ -1,6 +1,6 @@
 """Claiming commands: whose turn it is, whether they are about a conversation or about a customer."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -90,3 +90,30 @@ async def test_a_command_has_one_subject(engine: AsyncEngine, subjects: dict[str
     """Neither none nor two: its order would be anyone's guess."""
     with pytest.raises(IntegrityError, match="command_subject"):
         await store(engine, command(7, **subjects))
+
+
+@pytest.mark.parametrize("ready_in", [0, 3600])
+async def test_a_queue_that_the_statistics_have_not_seen_costs_each_command_one_look(
+    engine: AsyncEngine, ready_in: int
+) -> None:
+    """Beside a long history the planner takes what waits for nothing; it must not read all of it for each."""
+    waiting = (
+        "INSERT INTO command (ref, customer_ref, connection, kind, body, key, priority, state, ready_at,"
+        + (
+            " created_at) SELECT n, n, 'crm', 'update_customer', '{}', n::text, 5, :state, :at, :at"
+            " FROM generate_series(CAST(:first AS bigint), :last) AS n"
+        )
+    )
+    at = NOW + timedelta(seconds=ready_in)
+    async with engine.begin() as connection:
+        past = {"state": "done", "at": NOW, "first": 1, "last": 50_000}
+        await connection.execute(text(waiting), past)
+        await connection.execute(text("ANALYZE command"))
+        queue = {"state": "waiting", "at": at, "first": 100_001, "last": 104_000}
+        await connection.execute(text(waiting), queue)
+        # 4,000 looks take some milliseconds; 4,000 times 4,000 some seconds.
+        await connection.execute(text("SET LOCAL statement_timeout = '1s'"))
+        due = await outbox.next_due(connection, worker=1, now=NOW)
+        assert due == at
+        claimed, _ = await outbox.claim(connection, worker=1, room=Room(most=10, share=10), now=NOW)
+        assert [each.ref for each in claimed] == ([] if ready_in else list(range(100_001, 100_011)))
