@@ -7,12 +7,14 @@ from datetime import timedelta
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway import store
 
 log = structlog.get_logger()
 LOOK_EVERY = 1.0
+MISSED_FOR = timedelta(seconds=10)
+"""A leader that says nothing for so long has frozen: the server ends its session, and another one leads."""
 
 Job = Callable[[], Awaitable[None]]
 
@@ -29,22 +31,28 @@ class Leader:
         while True:
             try:
                 async with self._engine.connect() as connection:
-                    # Polled: waiting in the database would hold a transaction open for good.
-                    while not await store.try_to_lead(connection):  # noqa: ASYNC110
-                        await asyncio.sleep(LOOK_EVERY)
-                    log.info("leading")
-                    scheduler = self._start()
+                    await store.end_when_frozen(connection, MISSED_FOR)
                     try:
-                        while True:
-                            await store.touch(connection)
-                            await asyncio.sleep(LOOK_EVERY)
+                        await self._lead(connection)
                     finally:
-                        scheduler.shutdown(wait=False)
-                        # The pool keeps the session, and a session keeps its lock.
+                        # The pool keeps the session, and a session keeps its lock and its settings.
                         await connection.invalidate()
             except (DBAPIError, OSError, TimeoutError) as error:
                 log.warning("leading_ended", error=repr(error))
                 await asyncio.sleep(LOOK_EVERY)
+
+    async def _lead(self, connection: AsyncConnection) -> None:
+        # Polled: waiting in the database would hold a transaction open for good.
+        while not await store.try_to_lead(connection):  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_EVERY)
+        log.info("leading")
+        scheduler = self._start()
+        try:
+            while True:
+                await store.touch(connection)
+                await asyncio.sleep(LOOK_EVERY)
+        finally:
+            scheduler.shutdown(wait=False)
 
     def _start(self) -> AsyncIOScheduler:
         scheduler = AsyncIOScheduler(timezone="UTC")

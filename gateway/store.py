@@ -52,6 +52,14 @@ async def try_to_lead(connection: AsyncConnection) -> bool:
     return taken
 
 
+async def end_when_frozen(connection: AsyncConnection, silent_for: timedelta) -> None:
+    """Have the server end this session, and give back its locks, once it has asked nothing for so long."""
+    milliseconds = round(silent_for / timedelta(milliseconds=1))
+    await connection.execute(
+        text("SELECT set_config('idle_session_timeout', :after, false)"), {"after": f"{milliseconds}ms"}
+    )
+
+
 async def read_revision(connection: AsyncConnection) -> str | None:
     """The schema's revision, as Alembic keeps it; none in an empty database."""
     if not await connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL")):

@@ -44,6 +44,26 @@ _STATEMENTS = (
     FROM {_OLD}
     """,
     f"""
+    INSERT INTO lease_change (ref, conversation_ref, epoch, holder, cause, event_ref, at)
+    SELECT n, n, 1, 'ai', 'first_seen', n, at FROM {_OLD}
+    """,
+    f"""
+    INSERT INTO attempt (command_ref, number, outcome, status, detail, started_at, ended_at)
+    SELECT n, 1, 'delivered', NULL, '', at, at FROM {_OLD}
+    """,
+    # A tenth were handed to people.
+    f"""
+    INSERT INTO decision (ref, conversation_ref, turn, epoch, policy, revision, rule, actions, inputs,
+        event_ref, decided_at)
+    SELECT n, n, 1, 1, 'default', 'r1', 'asked-for-a-person', '[]', '{{}}', n, at FROM {_OLD} WHERE n % 10 = 0
+    """,
+    f"""
+    INSERT INTO hand_off (ref, conversation_ref, state, "to", queue, priority, rule, decision_ref, package,
+        cause, offered_at, ended_at)
+    SELECT n, n, 'resolved', 'desk', 'general', 'high', 'asked-for-a-person', n, '{{}}', 'rule', at, at
+    FROM {_OLD} WHERE n % 10 = 0
+    """,
+    f"""
     INSERT INTO inbox (connection, key, lane, state, received_at, done_at)
     SELECT 'shop', 'old_evt_' || n, 'shop/old_con_' || n, 'done', at, at
     FROM {_OLD}

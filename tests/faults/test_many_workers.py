@@ -106,8 +106,11 @@ async def test_a_worker_that_wakes_up_late_can_not_commit(bridge: Bridge, start:
     assert len(bridge.replies(other.conversation_id)) == 1
 
 
-async def test_another_worker_leads_within_five_seconds(bridge: Bridge, start: Start) -> None:
-    """The recurring jobs go on, on one worker."""
+@pytest.mark.parametrize(("fate", "within"), [(signal.SIGKILL, REBALANCED_WITHIN), (signal.SIGSTOP, 16.0)])
+async def test_another_worker_leads_soon(
+    bridge: Bridge, start: Start, fate: signal.Signals, within: float
+) -> None:
+    """The recurring jobs go on, on one worker: after a death at once, after a freeze once that is known."""
 
     async def leaders() -> list[int]:
         rows = await bridge.rows(
@@ -123,13 +126,18 @@ async def test_another_worker_leads_within_five_seconds(bridge: Bridge, start: S
     start()
     await at_work(bridge, 2)
     assert await leaders() == [before]
-    first.kill()
+    first.send_signal(fate)
 
     async def led_anew() -> bool:
         now = await leaders()
         return len(now) == 1 and now != [before]
 
-    await eventually(led_anew, what="another leader", within=REBALANCED_WITHIN)
+    await eventually(led_anew, what="another leader", within=within)
+    if fate is signal.SIGSTOP:
+        (after,) = await leaders()
+        first.send_signal(signal.SIGCONT)
+        await at_work(bridge, 2)
+        assert await leaders() == [after], "who wakes up late leads no more"
 
 
 async def test_a_flood_in_one_conversation_keeps_nobody_waiting(bridge: Bridge, start: Start) -> None:
