@@ -24,7 +24,7 @@ _CONTACT = frozenset({"contact.creation", "contact.propertyChange", "contact.mer
 
 def lane(event: Raw) -> str | None:
     """The thread or contact that an event belongs to; `None` for those not for us."""
-    kind, number = event.get("subscriptionType"), event.get("objectId") or event.get("primaryObjectId")
+    kind, number = str(event.get("subscriptionType")), event.get("objectId") or event.get("primaryObjectId")
     if not number:
         return None
     if kind in _CONVERSATION:

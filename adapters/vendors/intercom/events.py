@@ -57,9 +57,9 @@ def lane(event: Any) -> str | None:
     number = ident(item.get("id"))
     if number is None:
         return None
-    if topic in SPOKEN | CHANGED and item.get("type") in {"conversation", None}:
+    if topic in SPOKEN | CHANGED and item.get("type") in (None, "conversation"):
         return number
-    is_contact = topic.startswith("contact.") and item.get("type") in {"contact", None}
+    is_contact = topic.startswith("contact.") and item.get("type") in (None, "contact")
     return f"customer:{number}" if is_contact and not topic.endswith(_GONE) else None
 
 

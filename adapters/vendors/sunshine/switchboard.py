@@ -22,6 +22,7 @@ from adapters.model import (
     ReleaseControl,
     TakeControl,
 )
+from adapters.reading import table
 from adapters.vendors.sunshine import mapping
 
 _PREFIX = "switchboard:"
@@ -53,7 +54,7 @@ def change(event: Raw, *, ours: str, sdk_channel: str, occurred_at: datetime) ->
         conversation=mapping.conversation(raw, sdk_channel=sdk_channel),
         control=_control(event["type"], active, pending, ours),
         holder=_person(holder),
-        metadata=payload.get("metadata") or {},
+        metadata=table(payload.get("metadata")),
         reason=str(reason or ""),
         occurred_at=occurred_at,
     )
