@@ -6,9 +6,20 @@ they do there are deeds at a desk, as at the built-in one: events in the lane of
 
 from typing import assert_never
 
+from msgspec import UNSET
+
 from adapters import model
 from adapters.manifest import Capability
-from adapters.model import Attachment, Author, DeskActed, MessageRecord, Person, Status
+from adapters.model import (
+    Attachment,
+    Author,
+    Control,
+    ControlChanged,
+    DeskActed,
+    MessageRecord,
+    Person,
+    Status,
+)
 from gateway import acts
 from gateway.desk import DeskAction
 from gateway.scene import Deed, Occasion, Opened, Received, Scene, Stage
@@ -149,6 +160,17 @@ def hear(stage: Stage, scene: Scene, meaning: Meaning, occasion: Occasion) -> No
             _do(stage, scene, DeskAction.RESOLVE, by, f"resolved/{occasion.event_ref}")
         case _:
             pass
+
+
+def switched(stage: Stage, scene: Scene, change: ControlChanged, occasion: Occasion) -> None:
+    """At the desk: its people let go by the vendor's switch, and have no status to say what that means.
+
+    Released, it is done with; passed to us, it is given back.
+    """
+    meant = {Control.RELEASED: DeskAction.RESOLVE, Control.OURS: DeskAction.RETURN}
+    action = meant.get(change.control)
+    if action is not None and change.conversation.status is UNSET:
+        _do(stage, scene, action, change.holder, f"{change.control}/{occasion.event_ref}")
 
 
 def _said(stage: Stage, scene: Scene, message: MessageState) -> None:

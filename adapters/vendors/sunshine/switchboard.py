@@ -25,6 +25,7 @@ from adapters.model import (
 from adapters.reading import table
 from adapters.vendors.sunshine import mapping
 
+Call = Callable[..., Awaitable[Any]]
 _PREFIX = "switchboard:"
 NEXT = "next"
 METADATA_LIMIT = 4096
@@ -34,7 +35,6 @@ _ROOM = 3900
 _SUMMARY_SHARE = 1200
 _GROUP_DIGITS = 20
 _CUT: Raw = {"deskbridge_complete": False}
-Call = Callable[..., Awaitable[Any]]
 
 
 def tells(kind: str) -> bool:
@@ -93,6 +93,11 @@ def _offered(active: Raw, pending: Raw, ours: str) -> Control:
         return Control.OFFERED_TO_US
     among_others = active and not is_ours(active, ours)
     return Control.THEIRS if among_others else Control.OFFERED_AWAY
+
+
+def is_theirs(raw: Raw, ours: str) -> bool:
+    """Whether somebody else has control of a conversation, or is offered it."""
+    return any(each and not is_ours(each, ours) for each in (_active(raw), _pending(raw)))
 
 
 def is_ours(integration: Raw, ours: str) -> bool:
