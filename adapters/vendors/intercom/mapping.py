@@ -166,7 +166,7 @@ def _first(raw: Raw, account: Account, fallback: datetime) -> MessageRecord | No
 
 def _part(raw: Raw, account: Account, fallback: datetime) -> MessageRecord | None:
     said, files = text(raw.get("body")), tuple(_attachments(raw))
-    if not said and not files:
+    if not said and not files and raw.get("redacted") is not True:
         return None
     kind, who = str(raw.get("part_type") or ""), author(raw.get("author"), account)
     return MessageRecord(
