@@ -136,6 +136,49 @@ async def test_a_conversation_that_is_passed_back_is_the_ais_again(
     assert texts(there)[-1] == ("business", "The bot can tell you that."), "the desk hears no more of it"
 
 
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 4000
+PDF = b"%PDF-1.7 guarantee"
+STORED = {"/photo.png": (b"image/png", PNG), "/guarantee.pdf": (b"application/pdf", PDF)}
+
+
+async def storage(scope: Any, receive: Any, send: Any) -> None:
+    """Where both vendors keep what was sent."""
+    if scope["type"] == "lifespan":
+        for _ in range(2):
+            await send({"type": f"{(await receive())['type']}.complete"})
+        return
+    kind, content = STORED[scope["path"]]
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(content))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def test_files_go_both_ways_byte_by_byte(
+    chatwoot_bridge: ChatwootBridge, messaging: FakeSunshine
+) -> None:
+    """A picture of the customer's, uploaded there; a document of the agent's, sent on as a form."""
+    bridge = chatwoot_bridge
+    async with serving(storage, free_port()) as at:
+        thread = bridge.helpdesk.customer_says("I want to talk to a person")
+        await settled(bridge, messaging)
+        there = only(messaging)
+        photo = {"data_url": f"{at}/photo.png", "data": PNG}
+        about = {"sender": thread.contact, "message_type": "incoming"}
+        bridge.helpdesk.post(thread, "This is broken", attachments=[photo], **about)
+        await settled(bridge, messaging)
+        assert messaging.files == {"photo.png": PNG}
+        content = there.messages[-1]["content"]
+        assert (content["type"], content["text"]) == ("image", "This is broken")
+
+        paper = {"type": "file", "mediaUrl": f"{at}/guarantee.pdf", "mediaType": "application/pdf"}
+        messaging.agent_says(there, "Your guarantee", **paper)
+        await settled(bridge, messaging)
+        sent = [data for url, data in bridge.helpdesk.files.items() if url != photo["data_url"]]
+        assert sent == [PDF]
+        assert "Your guarantee" in bridge.said(thread)[-1]["content"]
+        assert await bridge.rows("SELECT kind, reason FROM command WHERE state = 'parked'") == []
+
+
 @pytest.mark.parametrize("after", [False, True])
 async def test_no_fault_there_opens_or_says_anything_twice(
     chatwoot_bridge: ChatwootBridge, messaging: FakeSunshine, *, after: bool

@@ -155,12 +155,13 @@ class FakeSunshine(httpx.AsyncBaseTransport):
         self.tell("conversation:create", payload | {"user": thread.user})
         return thread
 
-    def agent_says(self, thread: Thread, text: str, name: str = "Lin Wei") -> Raw:
+    def agent_says(self, thread: Thread, text: str, name: str = "Lin Wei", **content: Any) -> Raw:
         """An agent writes in Zendesk's own screen, which takes control if it hasn't it."""
         if thread.active is not WORKSPACE:
             self._move(thread, "passControl", WORKSPACE, {})
         author = {"type": "business", "displayName": name, "subtypes": ["agent"]}
-        return self._add(thread, author, {"type": "text", "text": text}, {"type": "zd:agentWorkspace"})
+        said = {"type": "text", "text": text} | content
+        return self._add(thread, author, said, {"type": "zd:agentWorkspace"})
 
     def bot_says(self, thread: Thread, text: str) -> Raw:
         """Zendesk's own bot writes."""
