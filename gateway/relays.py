@@ -91,9 +91,18 @@ def close_there(stage: Stage, scene: Scene, ended: HandOffState, occasion: Occas
 
 
 def _resolve(stage: Stage, scene: Scene, ended: HandOffState, occasion: Occasion) -> None:
-    if ended.ticket is not None and stage.can(ended.to, Capability.SET_STATUS):
-        done = model.SetStatus(key=stage.new_key(), conversation_id=ended.ticket, status=Status.RESOLVED)
+    done = _ending(stage, ended.to, ended.ticket)
+    if done is not None:
         _send(stage, scene, ended, done, occasion)
+
+
+def _ending(stage: Stage, desk: str, ticket: str | None) -> model.Command | None:
+    """What ends a ticket: its status, or, where there is none, taking the right to speak back."""
+    if ticket is not None and stage.can(desk, Capability.SET_STATUS):
+        return model.SetStatus(key=stage.new_key(), conversation_id=ticket, status=Status.RESOLVED)
+    if ticket is not None and stage.can(desk, Capability.TAKE_CONTROL):
+        return model.TakeControl(key=stage.new_key(), conversation_id=ticket)
+    return None
 
 
 def _send(
@@ -119,8 +128,8 @@ def opened(stage: Stage, hand_off: HandOffState, ticket: str) -> None:
 
 def too_late(stage: Stage, scene: Scene, received: Received, occasion: Occasion) -> None:
     """A ticket was opened for a hand-off that has ended meanwhile: nobody is to work on it."""
-    if received.ticket is not None and stage.can(received.desk, Capability.SET_STATUS):
-        done = model.SetStatus(key=stage.new_key(), conversation_id=received.ticket, status=Status.RESOLVED)
+    done = _ending(stage, received.desk, received.ticket)
+    if done is not None:
         acts.send(stage, scene, done, occasion, connection=received.desk, hand_off=received.hand_off)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from vendors.sunshine import STARTED, WORKSPACE, FakeSunshine, settings
+from vendors.sunshine import OURS, STARTED, WORKSPACE, FakeSunshine, settings
 
 from adapters import registry
 from adapters.contract import Adapter
@@ -18,6 +18,7 @@ from adapters.model import (
     IdentityKind,
     OpenConversation,
     Reply,
+    TakeControl,
 )
 from adapters.testing.judge import Judge
 from adapters.vendors.sunshine.switchboard import METADATA_LIMIT, fits
@@ -115,3 +116,13 @@ async def test_an_opening_that_broke_anywhere_is_finished_not_repeated(
 async def test_what_nobody_opened_is_not_found(adapter: Adapter) -> None:
     """A key that was never used."""
     assert await adapter.find(FindOpened(token="open-9", since=STARTED)) is None
+
+
+async def test_control_of_what_we_opened_is_taken_back(adapter: Adapter, sunshine: FakeSunshine) -> None:
+    """The customer needs nobody any more: what isn't ours to end otherwise is ours here, and once."""
+    pushed = await adapter.push(opening())
+    thread = sunshine.threads[pushed.id or ""]
+    for _ in range(2):
+        await adapter.push(TakeControl(key="t-1", conversation_id=thread.id))
+    assert thread.active is OURS
+    assert [verb for verb, _ in sunshine.moves] == ["passControl", "passControl"]

@@ -136,6 +136,28 @@ async def test_a_conversation_that_is_passed_back_is_the_ais_again(
     assert texts(there)[-1] == ("business", "The bot can tell you that."), "the desk hears no more of it"
 
 
+async def test_resolved_in_chatwoot_takes_control_back(
+    chatwoot_bridge: ChatwootBridge, messaging: FakeSunshine
+) -> None:
+    """Nothing comes back from there, and what is still written there reaches nobody."""
+    bridge = chatwoot_bridge
+    thread = bridge.helpdesk.customer_says("I want to talk to a person")
+    await settled(bridge, messaging)
+    there = only(messaging)
+    bridge.helpdesk.set_status(thread, "resolved")
+    await settled(bridge, messaging)
+    assert there.active is OURS
+    assert thread.status == "resolved"
+    (hand_off,) = await bridge.rows("SELECT state FROM hand_off")
+    assert hand_off.state == "resolved"
+    before = len(bridge.said(thread))
+    messaging.agent_says(there, "Are you still there?")
+    await settled(bridge, messaging)
+    assert len(bridge.said(thread)) == before
+    assert thread.status == "resolved"
+    assert await bridge.rows("SELECT kind, reason FROM command WHERE state = 'parked'") == []
+
+
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 4000
 PDF = b"%PDF-1.7 guarantee"
 STORED = {"/photo.png": (b"image/png", PNG), "/guarantee.pdf": (b"application/pdf", PDF)}

@@ -124,7 +124,7 @@ async def hand_over(call: Call, path: str, command: HandOver, *, ours: str, fiel
 
 
 async def take(call: Call, path: str, command: TakeControl, *, ours: str) -> Pushed:
-    """Accept what is offered to us, take what nobody holds, take back what we have only offered.
+    """Accept what is offered to us, take what nobody holds, take back what we have only offered, or opened.
 
     An app's key would accept for anybody, so it is looked first.
     """
@@ -134,9 +134,10 @@ async def take(call: Call, path: str, command: TakeControl, *, ours: str) -> Pus
     if is_ours(pending, ours):
         await call("POST", f"{path}/acceptControl", json={"metadata": metadata})
         return Pushed()
-    if active and not is_ours(active, ours):
+    opened_by_us = isinstance(table(raw.get("metadata")).get(mapping.KEY), str)
+    if active and not is_ours(active, ours) and not opened_by_us:
         raise Rejected(f"others have control of {command.conversation_id}, and don't offer it to {ours!r}")
-    if active and not pending:
+    if is_ours(active, ours) and not pending:
         return Pushed(raw=raw)
     await call("POST", f"{path}/passControl", json={"switchboardIntegration": ours, "metadata": metadata})
     return Pushed()
