@@ -25,7 +25,7 @@ from adapters.model import (
     Status,
     ThinEvent,
 )
-from adapters.reading import table, words
+from adapters.reading import rows, table, words
 from adapters.times import moment
 from adapters.vendors.zendesk import mapping
 from adapters.vendors.zendesk.mapping import Account, ident
@@ -196,6 +196,7 @@ def _message(comment: Raw, writer: Raw, account: Account, sent_at: datetime) -> 
         sent_at=sent_at,
         person=mapping.person(number, writer.get("name")) if who is Author.AGENT else None,
         private=comment.get("is_public") is not True,
+        attachments=mapping.attachments(rows(comment.get("attachments"))),
         raw=comment,
     )
 
