@@ -4,6 +4,7 @@ An adapter translates; the engine owns loops, retries, limits, cursors and secre
 """
 
 import inspect
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -191,4 +192,13 @@ def decode(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise Malformed(f"the body is not JSON that could be read: {error}") from error
+        try:
+            return _mended(body)
+        except (ValueError, RecursionError):
+            raise Malformed(f"the body is not JSON that could be read: {error}") from error
+
+
+def _mended(body: bytes) -> Any:
+    """JSON behind a byte order mark, or with halves of characters, as texts end that were cut by UTF-16."""
+    told = json.dumps(json.loads(body.decode("utf-8-sig")), ensure_ascii=False)
+    return msgspec.json.decode(told.encode(errors="replace"))

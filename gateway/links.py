@@ -94,12 +94,18 @@ async def _known(connection: AsyncConnection, refs: Iterable[int]) -> dict[int, 
 
 
 async def link_handed_over(house: "House") -> None:
-    """Make one case of each conversation that was handed to a desk elsewhere, and what was opened for it."""
+    """Make one case of each conversation that was handed to a desk elsewhere, and what was opened for it.
+
+    What an earlier hand-off had opened there leaves the case: it is done with, and must not be reopened.
+    """
     async with house.engine.connect() as connection:
         found = await tickets.unlinked(connection, house.clock())
-    for ref, other in found:
+    for each in found:
         try:
             async with house.engine.begin() as connection:
-                await link(house, connection, ref, other)
+                if each.instead_of is not None:
+                    await _lock(connection, [each.instead_of, each.conversation, each.ticket])
+                    await unlink(house, connection, each.instead_of)
+                await link(house, connection, each.conversation, each.ticket)
         except RefusedLinkError as error:
-            log.info("not_linked", conversation=ref, other=other, why=str(error))
+            log.info("not_linked", conversation=each.conversation, other=each.ticket, why=str(error))

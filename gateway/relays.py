@@ -6,9 +6,20 @@ they do there are deeds at a desk, as at the built-in one: events in the lane of
 
 from typing import assert_never
 
+from msgspec import UNSET
+
 from adapters import model
 from adapters.manifest import Capability
-from adapters.model import Attachment, Author, DeskActed, MessageRecord, Person, Status
+from adapters.model import (
+    Attachment,
+    Author,
+    Control,
+    ControlChanged,
+    DeskActed,
+    MessageRecord,
+    Person,
+    Status,
+)
 from gateway import acts
 from gateway.desk import DeskAction
 from gateway.scene import Deed, Occasion, Opened, Received, Scene, Stage
@@ -80,9 +91,18 @@ def close_there(stage: Stage, scene: Scene, ended: HandOffState, occasion: Occas
 
 
 def _resolve(stage: Stage, scene: Scene, ended: HandOffState, occasion: Occasion) -> None:
-    if ended.ticket is not None and stage.can(ended.to, Capability.SET_STATUS):
-        done = model.SetStatus(key=stage.new_key(), conversation_id=ended.ticket, status=Status.RESOLVED)
+    done = _ending(stage, ended.to, ended.ticket)
+    if done is not None:
         _send(stage, scene, ended, done, occasion)
+
+
+def _ending(stage: Stage, desk: str, ticket: str | None) -> model.Command | None:
+    """What ends a ticket: its status, or, where there is none, taking the right to speak back."""
+    if ticket is not None and stage.can(desk, Capability.SET_STATUS):
+        return model.SetStatus(key=stage.new_key(), conversation_id=ticket, status=Status.RESOLVED)
+    if ticket is not None and stage.can(desk, Capability.TAKE_CONTROL):
+        return model.TakeControl(key=stage.new_key(), conversation_id=ticket)
+    return None
 
 
 def _send(
@@ -108,8 +128,8 @@ def opened(stage: Stage, hand_off: HandOffState, ticket: str) -> None:
 
 def too_late(stage: Stage, scene: Scene, received: Received, occasion: Occasion) -> None:
     """A ticket was opened for a hand-off that has ended meanwhile: nobody is to work on it."""
-    if received.ticket is not None and stage.can(received.desk, Capability.SET_STATUS):
-        done = model.SetStatus(key=stage.new_key(), conversation_id=received.ticket, status=Status.RESOLVED)
+    done = _ending(stage, received.desk, received.ticket)
+    if done is not None:
         acts.send(stage, scene, done, occasion, connection=received.desk, hand_off=received.hand_off)
 
 
@@ -149,6 +169,17 @@ def hear(stage: Stage, scene: Scene, meaning: Meaning, occasion: Occasion) -> No
             _do(stage, scene, DeskAction.RESOLVE, by, f"resolved/{occasion.event_ref}")
         case _:
             pass
+
+
+def switched(stage: Stage, scene: Scene, change: ControlChanged, occasion: Occasion) -> None:
+    """At the desk: its people let go by the vendor's switch, and have no status to say what that means.
+
+    Released, it is done with; passed to us, it is given back.
+    """
+    meant = {Control.RELEASED: DeskAction.RESOLVE, Control.OURS: DeskAction.RETURN}
+    action = meant.get(change.control)
+    if action is not None and change.conversation.status is UNSET:
+        _do(stage, scene, action, change.holder, f"{change.control}/{occasion.event_ref}")
 
 
 def _said(stage: Stage, scene: Scene, message: MessageState) -> None:

@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from adapters.model import Control, ControlChanged, Person
-from gateway import acts, control, offers
+from gateway import acts, control, offers, relays
 from gateway.scene import Occasion, Scene, Stage
 from rules.policy import Side
 from sync.lease import ClosedWithoutAi, HandedOff, Holder, PersonSpoke
@@ -14,6 +14,7 @@ def take(stage: Stage, scene: Scene, change: ControlChanged, occasion: Occasion)
     moved = control.note(scene, change.control)
     if not occasion.live or not (moved or change.control is Control.REFUSED):
         return
+    relays.switched(stage, scene, change, occasion)
     as_bot = stage.has_ai(scene.thread.conversation.connection)
     match change.control:
         case Control.OURS | Control.RELEASED if as_bot:
@@ -52,7 +53,7 @@ def _come_back(stage: Stage, scene: Scene, occasion: Occasion) -> None:
 
 def _receive(stage: Stage, scene: Scene, change: ControlChanged, occasion: Occasion) -> None:
     """We are the desk: what is ours, or offered, waits for somebody who claims it."""
-    if scene.thread.hand_off is not None:
+    if scene.thread.hand_off is not None or scene.origin is not None:
         return
     if change.control is Control.OURS:
         acts.move_lease(stage, scene, ClosedWithoutAi(), "control_ours", occasion)

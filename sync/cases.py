@@ -37,7 +37,8 @@ class CaseRecord(Struct, kw_only=True, eq=False):
     vendor_updated_at: datetime | None = None
     revision: int | None = None
     deleted: bool = False
-    """Whether the vendor has it no more."""
+    """Whether nothing is to be written there: the vendor has it no more, or the hand-off that it was opened
+    for has ended. A ticket that is done with must not be opened again because its customer writes."""
     shared: dict[str, Copy] = field(default_factory=dict)
     golden: dict[str, Version] = field(default_factory=dict)
     conflicts: list[ConflictChange] = field(default_factory=list)

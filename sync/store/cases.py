@@ -31,7 +31,9 @@ ORDER BY conversation_ref FOR UPDATE
 """).bindparams(_MAINS)
 # Apart from the locking: only a statement that begins with the locks held sees what others have just written.
 _READ = text("""
-SELECT l.*, v.connection, v.id, v.deleted_at IS NOT NULL AS deleted,
+SELECT l.*, v.connection, v.id, v.deleted_at IS NOT NULL OR EXISTS (
+        SELECT 1 FROM hand_off h WHERE h."to" = v.connection AND h.ticket = v.id
+        HAVING count(*) > 0 AND bool_and(h.state NOT IN ('offered', 'claimed'))) AS left_alone,
     jsonb_build_object('status', v.status, 'subject', v.subject, 'tags', v.tags,
     'attributes', v.attributes, 'vendor_updated_at', v.vendor_updated_at) AS mirrored
 FROM conversation_link l JOIN conversation v ON v.ref = l.conversation_ref
@@ -67,7 +69,7 @@ def _record(row: Any) -> CaseRecord:
             "main_ref": row.main_ref,
             "connection": row.connection,
             "id": row.id,
-            "deleted": row.deleted,
+            "deleted": row.left_alone,
             "shared": row.shared,
             "golden": row.golden,
         },

@@ -131,18 +131,39 @@ async def opened(connection: AsyncConnection, hand_off: int) -> str | None:
     return found
 
 
+class Unlinked(Struct, frozen=True, kw_only=True):
+    """A conversation and what was opened for it lately, which are no case yet.
+
+    `instead_of` is what an earlier hand-off opened at the same desk, if that is part of the case still.
+    """
+
+    conversation: int
+    ticket: int
+    instead_of: int | None
+
+
 _UNLINKED = text("""
-SELECT h.conversation_ref AS one, d.ref AS other
+SELECT h.conversation_ref AS conversation, d.ref AS ticket, twin.ref AS instead_of
 FROM hand_off h JOIN conversation d ON d.connection = h."to" AND d.id = h.ticket
+LEFT JOIN conversation_link own ON own.conversation_ref = h.conversation_ref
+LEFT JOIN LATERAL (
+    SELECT v.ref, v.id FROM conversation_link l JOIN conversation v ON v.ref = l.conversation_ref
+    WHERE l.main_ref = own.main_ref AND v.connection = h."to" LIMIT 1) twin ON true
 WHERE h.ticket IS NOT NULL AND h.offered_at > CAST(:now AS timestamptz) - interval '1 hour'
   AND NOT EXISTS (
-    SELECT 1 FROM conversation_link own JOIN conversation_link l ON l.main_ref = own.main_ref
-    JOIN conversation v ON v.ref = l.conversation_ref AND v.connection = h."to"
-    WHERE own.conversation_ref = h.conversation_ref)
+    SELECT 1 FROM hand_off later WHERE later.conversation_ref = h.conversation_ref
+    AND later."to" = h."to" AND later.ticket IS NOT NULL AND later.ref > h.ref)
+  AND (twin.ref IS NULL OR EXISTS (
+    SELECT 1 FROM hand_off earlier WHERE earlier.conversation_ref = h.conversation_ref
+    AND earlier."to" = h."to" AND earlier.ticket = twin.id AND earlier.ref < h.ref AND twin.ref <> d.ref))
 ORDER BY h.ref LIMIT 100
 """)
 
 
-async def unlinked(connection: AsyncConnection, now: datetime) -> list[tuple[int, int]]:
-    """Conversations that were handed elsewhere lately, and what was opened for them: not one case yet."""
-    return [(row.one, row.other) for row in await connection.execute(_UNLINKED, {"now": now})]
+async def unlinked(connection: AsyncConnection, now: datetime) -> list[Unlinked]:
+    """Conversations that were handed elsewhere lately, each with the latest that was opened for it there.
+
+    One that was linked with something else at that desk is left as it is.
+    """
+    rows = await connection.execute(_UNLINKED, {"now": now})
+    return [Unlinked(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name

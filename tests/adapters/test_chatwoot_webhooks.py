@@ -22,6 +22,7 @@ from adapters.model import (
     MessageFailed,
     MessagePosted,
     Person,
+    Raw,
     Status,
 )
 from adapters.signatures import sign
@@ -317,6 +318,52 @@ def test_other_events_mean_nothing(event: str) -> None:
     payload = {"event": event, "id": 1}
     assert adapter.verify(received(payload), now=NOW).deliveries == ()
     assert adapter.parse(encoded(payload)) == ()
+
+
+DEPOT = {"coordinates_lat": 52.5, "coordinates_long": 13.4, "fallback_title": "Depot"}
+ANN = {"fallback_title": "+49301234567", "meta": {"firstName": "Ann", "lastName": "Lee"}}
+LINK = {"fallback_title": "Our shop", "data_url": "https://shop.example/a"}
+STORY = {"data_url": "https://chat.example.com/story.jpg", "file_size": 7}
+SPOKEN = {"data_url": "https://chat.example.com/a.ogg", "transcribed_text": "Where is it?"}
+FORM = {"data_url": "https://chat.example.com/b.pdf"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "attachment", "text", "files"),
+    [
+        ("location", DEPOT, "Depot, 52.5, 13.4", []),
+        ("contact", ANN, "Ann Lee, +49301234567", []),
+        ("fallback", LINK, "Our shop, https://shop.example/a", []),
+        ("story_mention", STORY, "", [("story.jpg", "image/jpeg", 7)]),
+        ("audio", SPOKEN, "Where is it?", [("a.ogg", "audio/ogg", None)]),
+        ("file", FORM, "", [("b.pdf", "application/pdf", None)]),
+        ("ig_reel", {"data_url": None}, "", []),
+    ],
+)
+def test_messages_without_a_text(kind: str, attachment: Raw, text: str, files: list[Any]) -> None:
+    """A place, an address and a link are words; what was said aloud is, too; the rest are files."""
+    sent = {"id": 7, "file_type": kind, **attachment}
+    posted = only(
+        connect().parse(encoded(load("message_created") | {"content": None, "attachments": [sent]}))
+    )
+    assert isinstance(posted, MessagePosted)
+    assert posted.message.text == text
+    assert [(each.name, each.content_type, each.size) for each in posted.message.attachments] == files
+
+
+def test_ids_as_texts_are_the_same() -> None:
+    """Some proxies write numbers as texts."""
+    payload = load("message_created")
+    as_texts = payload | {"id": str(payload["id"]), "account": {"id": str(payload["account"]["id"])}}
+    as_texts["conversation"] = payload["conversation"] | {"id": str(payload["conversation"]["id"])}
+    adapter = connect(webhook_secret=None)
+    read = []
+    for each in (payload, as_texts):
+        (delivery,) = adapter.verify(received(each), now=NOW).deliveries
+        posted = only(adapter.parse(delivery.body))
+        assert isinstance(posted, MessagePosted)
+        read.append((delivery.lane, posted.message.id, posted.conversation.id))
+    assert read[0] == read[1]
 
 
 @pytest.mark.parametrize(

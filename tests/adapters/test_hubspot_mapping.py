@@ -153,7 +153,41 @@ def test_files_of_a_message() -> None:
     told = {"type": "MESSAGE", "id": "m", "text": "", "attachments": [file, {"type": "LOCATION"}]}
     found = mapping.message(told, ACCOUNT)
     assert found is not None
-    assert found.attachments == (Attachment(id="f-1", url="https://files.example/a.png", name="a.png"),)
+    picture = {"url": "https://files.example/a.png", "name": "a.png", "content_type": "image/png"}
+    assert found.attachments == (Attachment(id="f-1", **picture),)
+
+
+@pytest.mark.parametrize(
+    ("attachment", "text"),
+    [
+        ({"type": "LOCATION", "name": "Depot", "latitude": 52.5, "longitude": 13.4}, "Depot, 52.5, 13.4"),
+        (
+            {
+                "type": "CONTACT",
+                "contactProfile": {"name": {"firstName": "Ann"}, "phones": [{"phone": "+4930123"}]},
+            },
+            "Ann, +4930123",
+        ),
+        ({"type": "SOCIAL_MEDIA_METADATA", "socialMetadata": {"mediaTitle": "Our new boat"}}, "Our new boat"),
+        ({"type": "UNSUPPORTED_CONTENT"}, ""),
+    ],
+    ids=lambda each: each["type"] if isinstance(each, dict) else "",
+)
+def test_what_is_no_file_is_told_in_words(attachment: Raw, text: str) -> None:
+    """A message may hold nothing else."""
+    found = mapping.message({"type": "MESSAGE", "id": "m", "attachments": [attachment]}, ACCOUNT)
+    assert found is not None
+    assert (found.text, found.attachments) == (text, ())
+
+
+@pytest.mark.parametrize(("what", "count"), [("0-1", 1), ("CONTACT", 1), ("0-3", 0), (None, 0)])
+def test_contacts_as_objects_of_any_kind(what: str | None, count: int) -> None:
+    """Newer apps subscribe to objects, and the event says of which kind."""
+    event = {"subscriptionType": "object.propertyChange", "objectTypeId": what, "objectId": 501}
+    told = registry.build("hubspot", SETTINGS).parse(
+        msgspec.json.encode({**event, "occurredAt": 1794622811476, "eventId": 1})
+    )
+    assert len(told) == count
 
 
 async def test_the_actor_is_checked(adapter: Adapter) -> None:

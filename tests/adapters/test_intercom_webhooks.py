@@ -246,3 +246,15 @@ def test_recorded_conversations_are_read(reference: Path) -> None:
         (change,) = read(payload)
         assert isinstance(change, ConversationChanged)
         assert change.customer is not None
+
+
+def test_what_is_redacted_is_emptied() -> None:
+    """The part comes once more, under its id, with nothing in it; others that come along say nothing new."""
+    whole = load("conversation_user_replied")
+    (part,) = whole["data"]["item"]["conversation_parts"]["conversation_parts"]
+    emptied = {**part, "body": None, "attachments": [], "redacted": True}
+    whole["data"]["item"]["conversation_parts"]["conversation_parts"] = [{**part, "id": "1"}, emptied]
+    told = read(whole | {"topic": "conversation_part.redacted"})
+    (change,) = told
+    assert isinstance(change, MessagePosted)
+    assert (change.message.id, change.message.text) == (str(part["id"]), "")

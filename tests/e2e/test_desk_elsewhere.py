@@ -1,10 +1,16 @@
 """A person at another vendor's desk takes over: the customer notices nothing but the person."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from support.bridge import eventually
-from support.handed_over import HandedOver
+from support.handed_over import HandedOver, handing_over
+
+from gateway import links
 
 
 async def hand_over(bridge: HandedOver, text: str = "I want a person, my parcel is lost") -> str:
@@ -133,6 +139,72 @@ async def test_a_ticket_that_can_not_be_opened_leaves_the_customer_with_our_own_
         ("offered", "desk", "could_not_hand_over"),
     ]
     assert elsewhere.agents.messages == []
+
+
+class TestSharedFields:
+    """Tags and status are kept equal within a case."""
+
+    @pytest.fixture
+    async def elsewhere(self, knowledge_url: str, tmp_path: Path) -> AsyncIterator[HandedOver]:
+        """The bridge, with shared fields."""
+        order = ["pending", "open", "snoozed", "resolved"]
+        shared = {"tags": {"merge": "union"}, "status": {"merge": "lattice", "order": order}}
+        async with handing_over(knowledge_url, tmp_path, fields={"conversation": shared}) as bridge:
+            yield bridge
+
+    async def test_the_case_goes_on_with_the_latest_ticket(self, elsewhere: HandedOver) -> None:
+        """What the first hand-off opened is done with: what happens later neither reopens nor tags it."""
+        conversation = await hand_over(elsewhere)
+        first = elsewhere.ticket()
+        await eventually(lambda: in_case(elsewhere, first.id), what="the first is part of the case")
+        elsewhere.helpdesk.change_tags(conversation, add=["fragile"])
+        await eventually(lambda: first.tags == ["fragile"], what="the first ticket shares the tags")
+        elsewhere.agents.set_status(first.id, "resolved")
+        await elsewhere.settled()
+        assert elsewhere.helpdesk.state.conversation(conversation).status == "resolved"
+
+        elsewhere.helpdesk.customer_says("cus_1", "I want a person again", conversation_id=conversation)
+        await elsewhere.settled()
+        (second,) = [each for each in elsewhere.agents.state.conversations.values() if each is not first]
+        await eventually(lambda: in_case(elsewhere, second.id), what="the second is part of the case")
+        assert not await in_case(elsewhere, first.id)
+        elsewhere.helpdesk.change_tags(conversation, add=["urgent"])
+        await eventually(lambda: "urgent" in second.tags, what="the second ticket shares the tags")
+        elsewhere.agents.agent_says(second.id, "Hello again.")
+        await elsewhere.settled()
+        assert (first.status, first.tags) == ("resolved", ["fragile"])
+        assert [m.text for m in elsewhere.replies(conversation)][-1] == "Hello again."
+        rows = await elsewhere.rows("SELECT ticket, state FROM hand_off ORDER BY ref")
+        assert [row.ticket for row in rows] == [first.id, second.id], "both are on record"
+        assert await elsewhere.rows("SELECT 1 FROM command WHERE state = 'parked'") == []
+
+    async def test_what_people_have_linked_stays_linked(self, elsewhere: HandedOver) -> None:
+        """A conversation of that desk that no hand-off opened is nobody's to take out of its case."""
+        conversation = await hand_over(elsewhere)
+        first = elsewhere.ticket()
+        await eventually(lambda: in_case(elsewhere, first.id), what="the first is part of the case")
+        elsewhere.agents.customer_says("cus_9", "Something older", name="Ann")
+        await elsewhere.settled()
+        async with elsewhere.house.engine.begin() as connection:
+            found = await connection.execute(text("SELECT connection, id, ref FROM conversation"))
+            refs = {(row.connection, row.id): row.ref for row in found}
+            (older,) = [at for where, at in refs if where == "agents" and at != first.id]
+            await links.unlink(elsewhere.house, connection, refs["agents", first.id])
+            await links.link(elsewhere.house, connection, refs["shop", conversation], refs["agents", older])
+        await asyncio.sleep(1.5)
+        assert await in_case(elsewhere, older)
+        assert not await in_case(elsewhere, first.id)
+
+
+async def in_case(bridge: HandedOver, ticket: str) -> bool:
+    """Whether a conversation at the desk is linked with one at the shop."""
+    found = await bridge.rows(
+        "SELECT 1 FROM conversation_link l JOIN conversation v ON v.ref = l.conversation_ref"
+        " JOIN conversation_link o ON o.main_ref = l.main_ref AND o.conversation_ref <> l.conversation_ref"
+        " WHERE v.id = :id AND v.connection = 'agents'",
+        id=ticket,
+    )
+    return bool(found)
 
 
 class TestNobodyComes:

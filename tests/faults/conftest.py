@@ -22,21 +22,26 @@ def settings_file(bridge: Bridge, tmp_path: Path) -> Path:
     """The bridge's settings, for a worker in another process."""
     path = tmp_path / "deskbridge.yaml"
     tree = bridge.settings.model_dump(mode="json", exclude={"config", "policies"}, exclude_none=True)
-    tree["log_level"] = "ERROR"
+    tree |= {"log_level": "ERROR", "policies": str(bridge.settings.policies)}
     path.write_text(yaml.safe_dump(tree), encoding="utf-8")
     return path
 
 
 @pytest.fixture
 async def start(settings_file: Path) -> AsyncIterator[Callable[..., Process]]:
-    """Start a worker; given a function, a moment and a number, one that dies (or is frozen) there."""
+    """Start a worker; given a function, a moment and a number, one that dies (or is frozen) there.
+
+    `about` is what the call must be about.
+    """
     started: list[Process] = []
 
-    def begin(target: str = "", moment: str = "", nth: int = 1, blow: str = "SIGKILL") -> Process:
+    def begin(
+        target: str = "", moment: str = "", nth: int = 1, blow: str = "SIGKILL", about: str = ""
+    ) -> Process:
         command = [sys.executable, "-m", "gateway", "worker", "--config", str(settings_file)]
         if target:
             script = str(Path(__file__).with_name("dying_worker.py"))
-            command = [sys.executable, script, str(settings_file), target, moment, str(nth), blow]
+            command = [sys.executable, script, str(settings_file), target, moment, str(nth), blow, about]
         process = subprocess.Popen(command, cwd=ROOT, env=os.environ, stdout=subprocess.DEVNULL)
         started.append(process)
         return process

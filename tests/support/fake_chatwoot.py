@@ -308,7 +308,8 @@ class FakeChatwoot(httpx.AsyncBaseTransport):
 
     def _keep(self, file: Raw) -> Raw:
         number = len(self.files) + 1
-        url = f"https://chat.example.com/rails/blobs/{number}/{quote(file['name'])}"
+        stored = "https://chat.example.com/rails/blobs"
+        url = file.get("data_url") or f"{stored}/{number}/{quote(file['name'])}"
         self.files[url] = file["data"]
         return {"id": number, "file_type": "file", "data_url": url, "file_size": len(file["data"])}
 

@@ -99,7 +99,8 @@ class FakeSunshine(httpx.AsyncBaseTransport):
     """The app. Given the address of the connection's `hook`, it sends webhooks while `courier` is entered.
 
     `said()`, `files` and `moves` (of the switchboard, with their metadata) show what came of requests. The
-    next requests are answered with the statuses in `fails`, or, once they are carried out, in `fails_after`.
+    next requests are answered with the statuses in `fails`, or, once they are carried out, in `fails_after`;
+    so is, with 502 and once, the write before which there were `breaks_at` others.
     `page_size` is how many messages a page holds.
     """
 
@@ -113,6 +114,7 @@ class FakeSunshine(httpx.AsyncBaseTransport):
         self.files: dict[str, bytes] = {}
         self.fails: list[int] = []
         self.fails_after: list[int] = []
+        self.breaks_at: int | None = None
         self.log: list[str] = []
         self.moves: list[tuple[str, Raw]] = []
         self._live = bool(hook)
@@ -153,12 +155,13 @@ class FakeSunshine(httpx.AsyncBaseTransport):
         self.tell("conversation:create", payload | {"user": thread.user})
         return thread
 
-    def agent_says(self, thread: Thread, text: str, name: str = "Lin Wei") -> Raw:
+    def agent_says(self, thread: Thread, text: str, name: str = "Lin Wei", **content: Any) -> Raw:
         """An agent writes in Zendesk's own screen, which takes control if it hasn't it."""
         if thread.active is not WORKSPACE:
             self._move(thread, "passControl", WORKSPACE, {})
         author = {"type": "business", "displayName": name, "subtypes": ["agent"]}
-        return self._add(thread, author, {"type": "text", "text": text}, {"type": "zd:agentWorkspace"})
+        said = {"type": "text", "text": text} | content
+        return self._add(thread, author, said, {"type": "zd:agentWorkspace"})
 
     def bot_says(self, thread: Thread, text: str) -> Raw:
         """Zendesk's own bot writes."""
@@ -218,6 +221,10 @@ class FakeSunshine(httpx.AsyncBaseTransport):
             return httpx.Response(refused.status, json={"errors": [error]})
         if request.method == "POST" and self.fails_after:
             return httpx.Response(self.fails_after.pop(0))
+        if request.method == "POST" and self.breaks_at is not None:
+            self.breaks_at = self.breaks_at - 1 if self.breaks_at else None
+            if self.breaks_at is None:
+                return httpx.Response(502)
         return httpx.Response(status, json=answer)
 
     def _answer(self, request: httpx.Request, path: str) -> tuple[int, Raw]:
@@ -228,6 +235,8 @@ class FakeSunshine(httpx.AsyncBaseTransport):
             raise Refused(413, "payload_too_large")
         _require_flat(body.get("metadata"))
         match (request.method, *path.split("/")):
+            case ("POST" | "GET" as method, "users" | "conversations" as what) if body or what != "users":
+                return self._made_or_listed(method, what, body, request.url.params)
             case (method, "users", which):
                 return 200, {"user": self._user(method, unquote(which), body)}
             case (method, "conversations", which, *rest) if which in self.threads:
@@ -287,7 +296,8 @@ class FakeSunshine(httpx.AsyncBaseTransport):
         if thread.full:
             raise Refused(423, "locked")
         author, content = body["author"], body["content"]
-        if author["type"] == "user" and author.get("userId") != thread.user["id"]:
+        known = {thread.user["id"], thread.user["externalId"]}
+        if author["type"] == "user" and author.get("userId", author.get("userExternalId")) not in known:
             raise Refused(400, "bad_request")
         shown = {name: value for name, value in author.items() if name != "userId"}
         if author["type"] == "user":
@@ -337,6 +347,38 @@ class FakeSunshine(httpx.AsyncBaseTransport):
         if method == "PATCH":
             found[0].update(body)
         return found[0]
+
+    def _made_or_listed(self, method: str, what: str, body: Raw, query: httpx.QueryParams) -> tuple[int, Raw]:
+        match (method, what):
+            case ("POST", "users"):
+                return 201, {"user": self._make_user(body)}
+            case ("POST", _):
+                return 201, {"conversation": self._make_thread(body).shown()}
+            case _:
+                wanted = query["filter[userExternalId]"]
+                return 200, {"conversations": self._threads_of(wanted), "meta": {"hasMore": False}}
+
+    def _make_user(self, body: Raw) -> Raw:
+        if body.get("externalId") in {each["externalId"] for each in self.users.values()}:
+            raise Refused(409, "user_already_exists")
+        return self.welcome("", **body)
+
+    def _make_thread(self, body: Raw) -> Thread:
+        (participant,) = body["participants"]
+        (user,) = self._called(participant["userExternalId"])
+        thread = self.open_thread(user, source="api:conversations")
+        thread.metadata = body.get("metadata") or {}
+        return thread
+
+    def _threads_of(self, external_id: str) -> list[Raw]:
+        users = self._called(external_id)
+        return [each.shown() for each in self.threads.values() if each.user in users]
+
+    def _called(self, external_id: str) -> list[Raw]:
+        found = [each for each in self.users.values() if each["externalId"] == external_id]
+        if not found:
+            raise Refused(404, "user_not_found")
+        return found
 
     def _by_email(self, email: str) -> list[Raw]:
         return [u for u in self.users.values() if email in {each["value"] for each in u["identities"]}]
@@ -407,7 +449,8 @@ def _named(each: Raw) -> Raw:
 
 
 def _name(user: Raw) -> str:
-    return " ".join(part for part in (user["profile"]["givenName"], user["profile"]["surname"]) if part)
+    names = (user["profile"].get(part) for part in ("givenName", "surname"))
+    return " ".join(filter(None, names))
 
 
 def _iso(at: datetime) -> str:

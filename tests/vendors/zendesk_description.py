@@ -28,6 +28,7 @@ def amended(description: Path) -> Path:
     """A copy of the description with the amendments; it is removed when the process ends."""
     spec = json.loads(description.read_text(encoding="utf-8"))
     _inputs(spec["components"]["schemas"])
+    _users(spec["components"]["schemas"])
     paths = spec["paths"]
     _tags(paths["/api/v2/tickets/{ticket_id}/tags"])
     _uploads(paths["/api/v2/uploads"]["post"])
@@ -54,6 +55,18 @@ def _inputs(schemas: Schema) -> None:
     }
     for name in ("assignee_id", "group_id"):
         written[name] = {**written[name], "nullable": True}
+
+
+def _users(schemas: Schema) -> None:
+    """What is written of a user may hold any key, and a misspelt one would be lost in silence.
+
+    `skip_verify_email` stands in the prose of how users are made.
+    """
+    known = schemas["UserForAdmin"]["properties"] | schemas["UserCreateInput"]["properties"]
+    told = {name: {**each, "nullable": True} for name, each in known.items() if "$ref" not in each}
+    named = {name: each for name, each in known.items() if "$ref" in each}
+    properties = told | named | {"skip_verify_email": {"type": "boolean"}}
+    schemas["UserInput"] = {"type": "object", "properties": properties}
 
 
 def _tags(path: Schema) -> None:

@@ -60,7 +60,7 @@ class Chatwoot(Adapter):
         """One event per webhook; those that mean nothing to us are not kept."""
         lane = events.lane(payload)
         match payload:
-            case {"account": {"id": int(account)}} if account != self.settings["account_id"]:
+            case {"account": {"id": account}} if str(account) != str(self.settings["account_id"]):
                 raise Malformed(f"the event belongs to account {account}, another connection's")
         if lane is None:
             return Receipt(deliveries=())

@@ -15,6 +15,7 @@ from adapters.model import (
     MessagePosted,
     Raw,
 )
+from adapters.reading import whole
 from adapters.vendors.chatwoot import mapping
 
 MESSAGE_EVENTS = frozenset({"message_created", "message_updated"})
@@ -33,12 +34,12 @@ CONTACT_EVENTS = frozenset({"contact_created", "contact_updated"})
 def lane(event: Raw) -> str | None:
     """The conversation or contact that an event belongs to; `None` for those that are not for us."""
     match event:
-        case {"event": str(name), "conversation": {"id": int(number)}} if name in MESSAGE_EVENTS:
-            return str(number)
-        case {"event": str(name), "id": int(number)} if name in CONVERSATION_EVENTS:
-            return str(number)
-        case {"event": str(name), "id": int(number)} if name in CONTACT_EVENTS:
-            return f"contact:{number}"
+        case {"event": str(name), "conversation": {"id": number}} if name in MESSAGE_EVENTS and whole(number):
+            return str(whole(number))
+        case {"event": str(name), "id": number} if name in CONVERSATION_EVENTS and whole(number):
+            return str(whole(number))
+        case {"event": str(name), "id": number} if name in CONTACT_EVENTS and whole(number):
+            return f"contact:{whole(number)}"
         case {"event": str(name)} if name not in MESSAGE_EVENTS | CONVERSATION_EVENTS | CONTACT_EVENTS:
             return None
         case _:

@@ -21,6 +21,7 @@ from adapters.model import (
     Raw,
     Status,
 )
+from adapters.reading import rows, table, texts, whole, words
 from adapters.times import EPOCH, moment
 
 MARK = "deskbridge"
@@ -45,6 +46,8 @@ _STATUSES = {status.value: status for status in Status if status is not Status.U
 _MESSAGE_TYPES = {0: "incoming", 1: "outgoing", 2: "activity", 3: "template"}
 _OWN_AUTHORS = {each.value: each for each in (Author.AI, Author.AGENT, Author.CUSTOMER)}
 _PEOPLE = frozenset({"user", "User"})
+_NO_FILES = frozenset({"location", "contact", "fallback"})
+"""Attachments that are a place, an address or a link: told in words."""
 _BOTS = frozenset({"agent_bot", "AgentBot", "captain_assistant", "Captain::Assistant"})
 
 
@@ -60,18 +63,18 @@ def message(raw: Raw) -> MessageRecord:
     sender = raw.get("sender") or {}
     by_person = kind == "outgoing" and _sender_type(raw) in _PEOPLE
     sent_at = moment(raw["created_at"])
-    text = raw.get("content") or ""
-    if sent_at is None or not isinstance(text, str):
+    content = raw.get("content") or ""
+    if sent_at is None or not isinstance(content, str):
         raise ValueError("a message without a time, or whose content is no text")
     return MessageRecord(
         id=str(raw["id"]),
         author=_own_author(own) or _author(raw, kind),
-        text=text,
+        text="\n".join(filter(None, (content, *_described(raw, content)))),
         sent_at=sent_at,
         person=_person(sender) if by_person else None,
         private=bool(raw.get("private")),
         token=own["key"] if own else None,
-        attachments=tuple(_attachment(each) for each in raw.get("attachments") or ()),
+        attachments=tuple(_attachment(each) for each in rows(raw.get("attachments")) if _is_file(each)),
         raw=raw,
     )
 
@@ -85,10 +88,10 @@ def conversation(raw: Raw, *, base_url: str, account_id: int, api_channel: str) 
         customer_id=str(sender["id"]) if sender.get("id") is not None else _contact_id(raw),
         channel=_channel(raw, meta, api_channel),
         status=_STATUSES.get(raw["status"], Status.UNKNOWN) if "status" in raw else UNSET,
-        tags=tuple(raw["labels"] or ()) if "labels" in raw else UNSET,
+        tags=texts(raw["labels"]) if "labels" in raw else UNSET,
         assignee=_assignee(meta),
         url=f"{base_url}/app/accounts/{account_id}/conversations/{raw['id']}",
-        attributes=raw["custom_attributes"] or {} if "custom_attributes" in raw else UNSET,
+        attributes=table(raw["custom_attributes"]) if "custom_attributes" in raw else UNSET,
         updated_at=moment(raw.get("updated_at") or raw.get("last_activity_at")) or UNSET,
         raw=raw,
     )
@@ -100,16 +103,16 @@ def customer(
     """A contact with every address that Chatwoot knows; those in `proven` are verified."""
     addresses = (
         (IdentityKind.VENDOR, str(raw["id"])),
-        (IdentityKind.EMAIL, raw.get("email")),
-        (IdentityKind.PHONE, raw.get("phone_number")),
-        (IdentityKind.EXTERNAL, raw.get("identifier")),
+        (IdentityKind.EMAIL, words(raw.get("email"))),
+        (IdentityKind.PHONE, words(raw.get("phone_number"))),
+        (IdentityKind.EXTERNAL, words(raw.get("identifier"))),
     )
     return CustomerRecord(
         id=str(raw["id"]),
-        name=raw.get("name") or UNSET,
+        name=words(raw.get("name")) or UNSET,
         identities=tuple(Identity(kind, value, kind in proven) for kind, value in addresses if value),
-        attributes=raw["custom_attributes"] or {} if "custom_attributes" in raw else UNSET,
-        language=language or UNSET,
+        attributes=table(raw["custom_attributes"]) if "custom_attributes" in raw else UNSET,
+        language=words(language) or UNSET,
         raw=raw,
     )
 
@@ -220,7 +223,7 @@ def _sender_type(raw: Raw) -> str | None:
 def _person(raw: Raw) -> Person | None:
     if raw.get("id") is None:
         return None
-    return Person(str(raw["id"]), raw.get("available_name") or raw.get("name") or "")
+    return Person(str(raw["id"]), words(raw.get("available_name")) or words(raw.get("name")))
 
 
 def _assignee(meta: Raw) -> Person | UnsetType | None:
@@ -248,8 +251,25 @@ def _channel(raw: Raw, meta: Raw, api_channel: str) -> Channel | UnsetType:
     return _CHANNELS.get(name, Channel.UNKNOWN)
 
 
+def _is_file(raw: Raw) -> bool:
+    return raw.get("file_type") not in _NO_FILES and bool(words(raw.get("data_url")))
+
+
+def _described(raw: Raw, content: str) -> Iterator[str]:
+    """What attachments say that are no files, and what was said in one, where the text doesn't already."""
+    for each in rows(raw.get("attachments")):
+        told = [words(each.get("transcribed_text"))]
+        if each.get("file_type") in _NO_FILES:
+            place = [words(each.get(name)) for name in ("coordinates_lat", "coordinates_long")]
+            named = [words(table(each.get("meta")).get(name)) for name in ("firstName", "lastName")]
+            where = ", ".join(place) if all(place) and each.get("file_type") == "location" else ""
+            told += [" ".join(filter(None, named)), words(each.get("fallback_title")), where]
+            told.append(words(each.get("data_url")))
+        yield ", ".join(word for word in dict.fromkeys(told) if word and word not in content)
+
+
 def _attachment(raw: Raw) -> Attachment:
-    url = raw.get("data_url") or ""
+    url = words(raw.get("data_url"))
     path = unquote(urlsplit(url).path)
     guessed = mimetypes.guess_type(path)[0]
     return Attachment(
@@ -257,7 +277,7 @@ def _attachment(raw: Raw) -> Attachment:
         url=url,
         name=path.rpartition("/")[2],
         content_type=guessed or "application/octet-stream",
-        size=raw.get("file_size"),
+        size=whole(raw.get("file_size")),
     )
 
 

@@ -22,9 +22,20 @@ _CONVERSATION = frozenset({"conversation.creation", "conversation.newMessage", "
 _CONTACT = frozenset({"contact.creation", "contact.propertyChange", "contact.merge", "contact.restore"})
 
 
+_CONTACT_OBJECTS = frozenset({"0-1", "CONTACT"})
+"""What contacts are called where one subscription serves objects of any kind."""
+
+
+def _kind(event: Raw) -> str:
+    """What an event is; of an object of any kind, as the subscription to that kind would call it."""
+    kind = str(event.get("subscriptionType"))
+    is_contact = str(event.get("objectTypeId")) in _CONTACT_OBJECTS
+    return f"contact.{kind.removeprefix('object.')}" if kind.startswith("object.") and is_contact else kind
+
+
 def lane(event: Raw) -> str | None:
     """The thread or contact that an event belongs to; `None` for those not for us."""
-    kind, number = event.get("subscriptionType"), event.get("objectId") or event.get("primaryObjectId")
+    kind, number = _kind(event), event.get("objectId") or event.get("primaryObjectId")
     if not number:
         return None
     if kind in _CONVERSATION:
@@ -45,7 +56,7 @@ def changes(event: Raw) -> tuple[Change, ...]:
     at, number = moment(event.get("occurredAt"), unit="ms"), str(event.get("objectId"))
     if at is None:
         raise ValueError("an event without a time")
-    if event["subscriptionType"] in _CONTACT:
+    if _kind(event) in _CONTACT:
         return _of_contact(event, at)
     # sourceId names the user who did it, where one did.
     by = Author.AGENT if str(event.get("sourceId")).startswith("userId:") else Author.UNKNOWN

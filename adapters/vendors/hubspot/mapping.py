@@ -1,5 +1,6 @@
 """HubSpot's threads, messages and contacts as ours."""
 
+import mimetypes
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from adapters.model import (
     Raw,
     Status,
 )
+from adapters.reading import rows, table, words
 from adapters.times import EPOCH, moment
 
 STANDARD = ("email", "firstname", "lastname", "phone", "hs_language", "lastmodifieddate")
@@ -92,7 +94,7 @@ def message(raw: Raw, account: Account) -> MessageRecord | None:
     return MessageRecord(
         id=str(raw["id"]),
         author=who,
-        text=str(raw.get("text") or "").strip() or plain(raw.get("richText")),
+        text="\n".join(filter(None, (_said(raw), *_described(raw)))),
         sent_at=moment(raw.get("createdAt")) or EPOCH,
         person=_person(raw) if who is Author.AGENT else None,
         private=raw["type"] == "COMMENT",
@@ -161,11 +163,37 @@ def _assignee(raw: Raw, account: Account) -> Person | UnsetType | None:
     return Person(actor) if actor.startswith("A-") and actor != account.actor else None
 
 
+def _said(raw: Raw) -> str:
+    return str(raw.get("text") or "").strip() or plain(raw.get("richText"))
+
+
+def _described(raw: Raw) -> Iterator[str]:
+    """Attachments that are no files: a place, somebody's address, what a post shows."""
+    for each in rows(raw.get("attachments")):
+        match each.get("type"):
+            case "LOCATION":
+                told = [each.get(name) for name in ("name", "address", "latitude", "longitude")]
+            case "CONTACT":
+                profile = table(each.get("contactProfile"))
+                named = table(profile.get("name"))
+                told = [named.get(name) for name in ("firstName", "lastName")]
+                told += [one.get("phone") for one in rows(profile.get("phones"))]
+                told += [one.get("email") for one in rows(profile.get("emails"))]
+            case "SOCIAL_MEDIA_METADATA":
+                shown = table(each.get("socialMetadata"))
+                told = [shown.get(name) for name in ("mediaTitle", "description", "mediaUrl")]
+            case _:
+                told = []
+        yield ", ".join(filter(None, map(words, told)))
+
+
 def _attachments(raw: Raw) -> Iterator[Attachment]:
     for each in raw.get("attachments") or ():
         if isinstance(each, dict) and each.get("type") == "FILE" and str(each.get("url")).startswith("http"):
             number = str(each.get("fileId") or each["url"])
-            yield Attachment(id=number, url=each["url"], name=str(each.get("name") or f"file {number}"))
+            name = str(each.get("name") or f"file {number}")
+            kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+            yield Attachment(id=number, url=each["url"], name=name, content_type=kind)
 
 
 def written(value: Any) -> str:

@@ -14,6 +14,7 @@ from adapters.model import (
     CustomerChanged,
     CustomersMerged,
     MessagePosted,
+    MessageRecord,
     Raw,
 )
 from adapters.times import moment
@@ -36,10 +37,13 @@ SPOKEN = frozenset(
     }
 )
 """Topics whose parts, if they say something, are new messages."""
+REDACTED = "conversation_part.redacted"
+"""What somebody has made unreadable comes once more, with nothing in it."""
 CHANGED = frozenset(
     {
         "conversation.admin.unsnoozed",
         "conversation.priority.updated",
+        "conversation.rating.added",
         "conversation.contact.attached",
         "conversation.contact.detached",
         "conversation_part.tag.created",
@@ -57,9 +61,9 @@ def lane(event: Any) -> str | None:
     number = ident(item.get("id"))
     if number is None:
         return None
-    if topic in SPOKEN | CHANGED and item.get("type") in {"conversation", None}:
+    if topic in SPOKEN | CHANGED | {REDACTED} and item.get("type") in (None, "conversation"):
         return number
-    is_contact = topic.startswith("contact.") and item.get("type") in {"contact", None}
+    is_contact = topic.startswith("contact.") and item.get("type") in (None, "contact")
     return f"customer:{number}" if is_contact and not topic.endswith(_GONE) else None
 
 
@@ -73,20 +77,28 @@ def changes(event: Raw, account: Account) -> tuple[Change, ...]:
         raise ValueError("a notification without a time")
     if topic.startswith("contact."):
         return _of_contact(item, account, at)
-    said = mapping.messages(item, account, fallback=at) if topic in SPOKEN else []
-    if topic not in {"conversation.user.created", "conversation.admin.single.created"}:
-        said = [each for each in said if not each.id.startswith(mapping.SOURCE)]  # told when it was new
+    said = _news(topic, mapping.messages(item, account, fallback=at))
     customer = mapping.customer_of(item, account)
     conversation = mapping.conversation(item, account)
     posted = tuple(
         MessagePosted(message=each, conversation=conversation, customer=customer, occurred_at=at)
         for each in said
     )
-    if topic.endswith((".replied", ".noted", ".created")) and posted:
+    if topic.endswith((".replied", ".noted", ".created", ".redacted")) and posted:
         return posted
     by = _by(topic, item, account)
     changed = ConversationChanged(conversation=conversation, customer=customer, occurred_at=at, by=by)
     return (*posted, changed)
+
+
+def _news(topic: str, said: list[MessageRecord]) -> list[MessageRecord]:
+    """What of a conversation's messages this topic tells of; the first one was told when it was new."""
+    if topic == REDACTED:
+        return [each for each in said if each.raw.get("redacted") is True]
+    if topic not in SPOKEN:
+        return []
+    is_new = topic in {"conversation.user.created", "conversation.admin.single.created"}
+    return [each for each in said if is_new or not each.id.startswith(mapping.SOURCE)]
 
 
 def _by(topic: str, item: Raw, account: Account) -> Author:

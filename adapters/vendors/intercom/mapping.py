@@ -22,6 +22,7 @@ from adapters.model import (
     Raw,
     Status,
 )
+from adapters.reading import whole, words
 from adapters.times import EPOCH, moment
 
 SOURCE = "source-"
@@ -73,7 +74,7 @@ def conversation(raw: Raw, account: Account) -> ConversationRecord:
         tags=_tags(raw),
         assignee=_assignee(raw, account),
         subject=plain(raw.get("title") or _source(raw).get("subject")) or UNSET,
-        url=(raw.get("links") or {}).get("conversation_web") or UNSET,
+        url=words((raw.get("links") or {}).get("conversation_web")) or UNSET,
         attributes=_attributes(raw),
         updated_at=moment(raw.get("updated_at")) or UNSET,
         raw=raw,
@@ -95,10 +96,10 @@ def customer(raw: Raw, account: Account) -> CustomerRecord:
     """A contact, whole or as a conversation names it."""
     return CustomerRecord(
         id=str(raw["id"]),
-        name=raw.get("name") or UNSET,
+        name=words(raw.get("name")) or UNSET,
         identities=tuple(_identities(raw, account)),
         attributes=_attributes(raw),
-        language=raw.get("language_override") or UNSET,
+        language=words(raw.get("language_override")) or UNSET,
         updated_at=moment(raw.get("updated_at")) or UNSET,
         raw=raw,
     )
@@ -165,7 +166,7 @@ def _first(raw: Raw, account: Account, fallback: datetime) -> MessageRecord | No
 
 def _part(raw: Raw, account: Account, fallback: datetime) -> MessageRecord | None:
     said, files = text(raw.get("body")), tuple(_attachments(raw))
-    if not said and not files:
+    if not said and not files and raw.get("redacted") is not True:
         return None
     kind, who = str(raw.get("part_type") or ""), author(raw.get("author"), account)
     return MessageRecord(
@@ -191,13 +192,12 @@ def _attachments(raw: Raw) -> Iterator[Attachment]:
     for each in raw.get("attachments") or ():
         if not isinstance(each, dict) or not str(each.get("url") or "").startswith("http"):
             continue
-        size = each.get("filesize")
         yield Attachment(
             id=each["url"].partition("?")[0],
             url=each["url"],
             name=str(each.get("name") or ""),
             content_type=str(each.get("content_type") or "application/octet-stream"),
-            size=size if isinstance(size, int) else None,
+            size=whole(each.get("filesize")),
         )
 
 

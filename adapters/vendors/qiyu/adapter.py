@@ -61,7 +61,7 @@ class Qiyu(Adapter):
         delivery = Delivery(
             key=events.key_of(kind, payload),
             lane=str(payload["uid"]),
-            body=events.wrapped(webhook.query, webhook.body),
+            body=events.wrapped(webhook.query, payload),
         )
         return Receipt(deliveries=(delivery,), reply=_DONE)
 

@@ -17,6 +17,7 @@ from adapters.model import (
     Raw,
     Status,
 )
+from adapters.reading import whole
 from adapters.vendors.qiyu import mapping
 from adapters.vendors.qiyu.mapping import Ground
 
@@ -33,10 +34,10 @@ _ENDS = {
 """By `closeReason`: what becomes of the conversation, who has it, and why."""
 
 
-def wrapped(query: Mapping[str, str], body: bytes) -> bytes:
+def wrapped(query: Mapping[str, str], event: Raw) -> bytes:
     """A notification with what stands beside it in the address: its kind and its time."""
-    head = msgspec.json.encode({"eventType": query.get("eventType"), "time": query.get("time")})
-    return head[:-1] + b',"event":' + body + b"}"
+    told = {"eventType": query.get("eventType"), "time": query.get("time"), "event": event}
+    return msgspec.json.encode(told)
 
 
 def kind_of(told: str | None, event: Raw) -> str | None:
@@ -110,10 +111,10 @@ def _started(event: Raw, ground: Ground, time: Any) -> Sequence[Change]:
 
 
 def _ended(event: Raw, ground: Ground, time: Any) -> Sequence[Change]:
-    reason = event.get("closeReason")
+    reason = whole(event.get("closeReason"))
     status, control, why = _ENDS.get(
-        reason if isinstance(reason, int) else -1,
-        (Status.UNKNOWN, Control.UNKNOWN, f"ended for the reason {reason!r}"),
+        -1 if reason is None else reason,
+        (Status.UNKNOWN, Control.UNKNOWN, f"ended for the reason {event.get('closeReason')!r}"),
     )
     by = Author.AGENT if reason in {0, 4, 5} else Author.SYSTEM
     changed = _changed(event, ground, time, by, status=status, assignee=None)

@@ -22,6 +22,7 @@ from adapters.model import (
     Raw,
     Status,
 )
+from adapters.reading import whole
 from adapters.times import moment
 
 OURS = "deskbridge-"
@@ -59,7 +60,7 @@ def message(raw: Raw, ground: Ground) -> MessageRecord:
 
 def author(raw: Raw, ground: Ground) -> Author:
     """Who speaks: by `staffType` where it is told, by the settings, and a person unless nobody is named."""
-    match raw.get("staffType"):
+    match whole(raw.get("staffType")):
         case 0:
             return Author.AI
         case 1:
@@ -126,11 +127,10 @@ def _attachment(raw: Raw, content: Raw) -> Attachment | None:
     if not isinstance(url, str) or not url:
         return None
     name = str(content.get("name") or urlsplit(url).path.rpartition("/")[2])
-    size = content.get("size")
     return Attachment(
         id=str(content.get("md5") or raw["msgId"]),
         url=url,
         name=name,
         content_type=mimetypes.guess_type(name)[0] or _TYPES.get(str(raw.get("msgType")), _ANY),
-        size=size if isinstance(size, int) else None,
+        size=whole(content.get("size")),
     )

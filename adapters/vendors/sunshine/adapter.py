@@ -19,6 +19,7 @@ from adapters.model import (
     FindConversation,
     FindCustomer,
     FindMessage,
+    FindOpened,
     Found,
     IdentityKind,
     Page,
@@ -27,7 +28,7 @@ from adapters.model import (
     Query,
 )
 from adapters.signatures import Signature
-from adapters.vendors.sunshine import commands, events, lookups, mapping
+from adapters.vendors.sunshine import commands, events, lookups, mapping, opening
 from adapters.vendors.sunshine.access import address, authorization
 
 _FOUND_BY = frozenset({IdentityKind.VENDOR, IdentityKind.EXTERNAL, IdentityKind.EMAIL})
@@ -106,6 +107,9 @@ class Sunshine(Adapter):
                 return mapping.conversation(raw, sdk_channel=self._app.sdk_channel) if raw else None
             case FindCustomer(identity=identity) if identity.kind in _FOUND_BY:
                 return await lookups.find_customer(self, self._path, identity)
+            case FindOpened(token=key):
+                ours, sdk = self._app.ours, self._app.sdk_channel
+                return await opening.find_opened(self.call, self._path, key, ours=ours, sdk_channel=sdk)
             case _:
                 return await super().find(query)
 

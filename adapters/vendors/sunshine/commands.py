@@ -11,6 +11,7 @@ from adapters.errors import Rejected, Unsupported
 from adapters.model import (
     Author,
     HandOver,
+    OpenConversation,
     Pushed,
     Raw,
     ReleaseControl,
@@ -20,7 +21,7 @@ from adapters.model import (
     UpdateCustomer,
 )
 from adapters.times import moment
-from adapters.vendors.sunshine import mapping, switchboard
+from adapters.vendors.sunshine import mapping, opening, switchboard
 
 TEXT_LIMIT = 4096
 """Characters of a message."""
@@ -46,7 +47,9 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.path}/conversations/{conversation_id}"
 
 
-Known = Reply | UpdateCustomer | UpdateConversation | HandOver | TakeControl | ReleaseControl
+Known = (
+    Reply | UpdateCustomer | UpdateConversation | OpenConversation | HandOver | TakeControl | ReleaseControl
+)
 
 
 async def carry_out(app: App, command: Known, uploads: Sequence[Upload]) -> Pushed:
@@ -58,13 +61,25 @@ async def carry_out(app: App, command: Known, uploads: Sequence[Upload]) -> Push
             return await _update_user(app, command)
         case UpdateConversation():
             return await _update_conversation(app, command)
-        case HandOver(conversation_id=thread):
-            path, field = app.thread(thread), app.summary_field
+        case OpenConversation():
+            field = app.summary_field
+            return await opening.open_conversation(app.call, app.path, command, ours=app.ours, field=field)
+        case HandOver() | TakeControl() | ReleaseControl():
+            return await _switch(app, command)
+        case _:
+            assert_never(command)
+
+
+async def _switch(app: App, command: HandOver | TakeControl | ReleaseControl) -> Pushed:
+    path = app.thread(command.conversation_id)
+    match command:
+        case HandOver():
+            field = app.summary_field
             return await switchboard.hand_over(app.call, path, command, ours=app.ours, field=field)
-        case TakeControl(conversation_id=thread):
-            return await switchboard.take(app.call, app.thread(thread), command, ours=app.ours)
-        case ReleaseControl(conversation_id=thread):
-            return await switchboard.release(app.call, app.thread(thread), command, ours=app.ours)
+        case TakeControl():
+            return await switchboard.take(app.call, path, command, ours=app.ours)
+        case ReleaseControl():
+            return await switchboard.release(app.call, path, command, ours=app.ours)
         case _:
             assert_never(command)
 

@@ -21,6 +21,7 @@ from adapters.model import (
     Person,
     Raw,
 )
+from adapters.reading import table, whole, words
 from adapters.times import moment
 
 KEY = "deskbridge_key"
@@ -85,7 +86,7 @@ def message(raw: Raw, *, otherwise: datetime) -> MessageRecord:
     own = _own(raw)
     speaker = raw.get("author") or {}
     author = _author(raw, own)
-    name = speaker.get("displayName")
+    name = words(speaker.get("displayName"))
     return MessageRecord(
         id=str(raw["id"]),
         author=author,
@@ -106,7 +107,7 @@ def conversation(
         id=str(raw["id"]),
         customer_id=str(by["id"]) if by and by.get("id") else UNSET,
         channel=_channel((source or {}).get("type"), sdk_channel),
-        subject=raw.get("displayName") or UNSET,
+        subject=words(raw.get("displayName")) or UNSET,
         attributes=_metadata(raw),
         updated_at=moment(raw.get("lastUpdatedAt")) or UNSET,
         raw=raw,
@@ -120,14 +121,14 @@ def customer(raw: Raw, *, client: Raw | None = None, called: str | None = None) 
     """
     profile = raw.get("profile") or {}
     client = client or {}
-    names = " ".join(profile[part] for part in ("givenName", "surname") if profile.get(part))
-    shown = client.get("displayName") or called
+    names = " ".join(filter(None, (words(profile.get(part)) for part in ("givenName", "surname"))))
+    shown = words(client.get("displayName") or called)
     return CustomerRecord(
         id=str(raw["id"]),
         name=names or (shown if shown and not _NAMELESS.fullmatch(shown) else UNSET),
         identities=tuple(dict.fromkeys(_identities(raw, profile, client))),
         attributes=_metadata(raw),
-        language=profile.get("locale") or UNSET,
+        language=words(profile.get("locale")) or UNSET,
         raw=raw,
     )
 
@@ -146,14 +147,14 @@ def _identities(raw: Raw, profile: Raw, client: Raw) -> Iterator[Identity]:
     """A signed-in user's external id is proven; so is a number that a channel has delivered from."""
     signed_in = raw.get("authenticated") is True
     yield Identity(IdentityKind.VENDOR, str(raw["id"]))
-    if raw.get("externalId"):
-        yield Identity(IdentityKind.EXTERNAL, raw["externalId"], signed_in)
-    known = [each for each in raw.get("identities") or () if each and each.get("value")]
+    if external := words(raw.get("externalId")):
+        yield Identity(IdentityKind.EXTERNAL, external, signed_in)
+    known = [each for each in raw.get("identities") or () if each and words(each.get("value"))]
     for each in known:
         if each.get("type") == "email":
             proven = signed_in and each.get("verification") not in _UNPROVEN
-            yield Identity(IdentityKind.EMAIL, each["value"], proven)
-    stated = profile.get("email")
+            yield Identity(IdentityKind.EMAIL, words(each["value"]), proven)
+    stated = words(profile.get("email"))
     if stated and stated not in {each["value"] for each in known}:
         yield Identity(IdentityKind.EMAIL, stated)
     if client.get("type") in _BY_PHONE and client.get("externalId"):
@@ -194,7 +195,7 @@ def _business_author(raw: Raw, speaker: Raw) -> Author:
 
 
 def _metadata(raw: Raw) -> Raw | UnsetType:
-    return raw["metadata"] or {} if "metadata" in raw else UNSET
+    return table(raw["metadata"]) if "metadata" in raw else UNSET
 
 
 def _channel(source: Any, sdk_channel: str) -> Channel | UnsetType:
@@ -231,16 +232,15 @@ def _answers(content: Raw) -> Iterator[str]:
 
 def _attachments(raw: Raw) -> Iterator[Attachment]:
     content = raw.get("content") or {}
-    url = content.get("mediaUrl")
+    url = words(content.get("mediaUrl"))
     if not url:
         return
     name = unquote(urlsplit(url).path.rpartition("/")[2])
     guessed = mimetypes.guess_type(name)[0]
-    size = content.get("mediaSize")
     yield Attachment(
         id=str(content.get("attachmentId") or raw["id"]),
         url=url,
-        name=name or content.get("altText") or "",
-        content_type=content.get("mediaType") or guessed or "application/octet-stream",
-        size=int(size) if size is not None else None,
+        name=name or words(content.get("altText")),
+        content_type=words(content.get("mediaType")) or guessed or "application/octet-stream",
+        size=whole(content.get("mediaSize")),
     )

@@ -22,8 +22,10 @@ from adapters.model import (
     ReleaseControl,
     TakeControl,
 )
+from adapters.reading import table
 from adapters.vendors.sunshine import mapping
 
+Call = Callable[..., Awaitable[Any]]
 _PREFIX = "switchboard:"
 NEXT = "next"
 METADATA_LIMIT = 4096
@@ -33,7 +35,6 @@ _ROOM = 3900
 _SUMMARY_SHARE = 1200
 _GROUP_DIGITS = 20
 _CUT: Raw = {"deskbridge_complete": False}
-Call = Callable[..., Awaitable[Any]]
 
 
 def tells(kind: str) -> bool:
@@ -53,7 +54,7 @@ def change(event: Raw, *, ours: str, sdk_channel: str, occurred_at: datetime) ->
         conversation=mapping.conversation(raw, sdk_channel=sdk_channel),
         control=_control(event["type"], active, pending, ours),
         holder=_person(holder),
-        metadata=payload.get("metadata") or {},
+        metadata=table(payload.get("metadata")),
         reason=str(reason or ""),
         occurred_at=occurred_at,
     )
@@ -94,6 +95,11 @@ def _offered(active: Raw, pending: Raw, ours: str) -> Control:
     return Control.THEIRS if among_others else Control.OFFERED_AWAY
 
 
+def is_theirs(raw: Raw, ours: str) -> bool:
+    """Whether somebody else has control of a conversation, or is offered it."""
+    return any(each and not is_ours(each, ours) for each in (_active(raw), _pending(raw)))
+
+
 def is_ours(integration: Raw, ours: str) -> bool:
     """Whether this is our switchboard integration, which settings may call by any of its names."""
     return ours in {integration.get(each) for each in ("id", "name", "integrationId", "integrationType")}
@@ -118,7 +124,7 @@ async def hand_over(call: Call, path: str, command: HandOver, *, ours: str, fiel
 
 
 async def take(call: Call, path: str, command: TakeControl, *, ours: str) -> Pushed:
-    """Accept what is offered to us, take what nobody holds, take back what we have only offered.
+    """Accept what is offered to us, take what nobody holds, take back what we have only offered, or opened.
 
     An app's key would accept for anybody, so it is looked first.
     """
@@ -128,9 +134,10 @@ async def take(call: Call, path: str, command: TakeControl, *, ours: str) -> Pus
     if is_ours(pending, ours):
         await call("POST", f"{path}/acceptControl", json={"metadata": metadata})
         return Pushed()
-    if active and not is_ours(active, ours):
+    opened_by_us = isinstance(table(raw.get("metadata")).get(mapping.KEY), str)
+    if active and not is_ours(active, ours) and not opened_by_us:
         raise Rejected(f"others have control of {command.conversation_id}, and don't offer it to {ours!r}")
-    if active and not pending:
+    if is_ours(active, ours) and not pending:
         return Pushed(raw=raw)
     await call("POST", f"{path}/passControl", json={"switchboardIntegration": ours, "metadata": metadata})
     return Pushed()

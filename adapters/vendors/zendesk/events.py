@@ -25,6 +25,7 @@ from adapters.model import (
     Status,
     ThinEvent,
 )
+from adapters.reading import rows, table, words
 from adapters.times import moment
 from adapters.vendors.zendesk import mapping
 from adapters.vendors.zendesk.mapping import Account, ident
@@ -125,7 +126,7 @@ def _kind(event: Raw) -> tuple[str, str]:
 
 def _number(event: Raw) -> str:
     subject = _SUBJECT.fullmatch(str(event.get("subject")))
-    number = ident((event.get("detail") or {}).get("id")) or (subject[1] if subject else None)
+    number = ident(table(event.get("detail")).get("id")) or (subject[1] if subject else None)
     if number is None:
         raise Malformed("the event names nothing that it is about")
     return number
@@ -191,10 +192,11 @@ def _message(comment: Raw, writer: Raw, account: Account, sent_at: datetime) -> 
     return MessageRecord(
         id=str(comment["id"]),
         author=who,
-        text=comment.get("body") or "",
+        text=words(comment.get("body")),
         sent_at=sent_at,
         person=mapping.person(number, writer.get("name")) if who is Author.AGENT else None,
         private=comment.get("is_public") is not True,
+        attachments=mapping.attachments(rows(comment.get("attachments"))),
         raw=comment,
     )
 

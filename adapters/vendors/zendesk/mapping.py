@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -21,6 +22,7 @@ from adapters.model import (
     Raw,
     Status,
 )
+from adapters.reading import table, texts, whole, words
 from adapters.times import EPOCH, moment
 
 MARK = "deskbridge"
@@ -114,7 +116,7 @@ def conversation(raw: Raw, account: Account) -> ConversationRecord:
         status=_status(raw.get("status"), assignee),
         tags=_tags(raw["tags"]) if "tags" in raw else UNSET,
         assignee=assignee,
-        subject=raw.get("subject") or UNSET,
+        subject=words(raw.get("subject")) or UNSET,
         url=f"{account.base_url}/agent/tickets/{number}",
         attributes=_attributes(raw["custom_fields"], account) if "custom_fields" in raw else UNSET,
         updated_at=moment(raw.get("updated_at")) or UNSET,
@@ -138,7 +140,7 @@ def message(raw: Raw, users: Mapping[str, Raw], account: Account) -> MessageReco
     return MessageRecord(
         id=str(raw["id"]),
         author=who,
-        text=raw.get("body") or "",
+        text=words(raw.get("body")),
         sent_at=sent_at,
         person=person(author_id, user.get("name")) if who is Author.AGENT else None,
         private=raw.get("public") is not True,
@@ -170,10 +172,10 @@ def customer(raw: Raw, identities: Sequence[Raw] | None = None) -> CustomerRecor
     held += _main(raw) if identities is None else _addresses(identities)
     return CustomerRecord(
         id=number,
-        name=raw.get("name") or UNSET,
+        name=words(raw.get("name")) or UNSET,
         identities=tuple(held),
-        attributes=raw["user_fields"] or {} if "user_fields" in raw else UNSET,
-        language=raw.get("locale") or UNSET,
+        attributes=table(raw["user_fields"]) if "user_fields" in raw else UNSET,
+        language=words(raw.get("locale")) or UNSET,
         updated_at=moment(raw.get("updated_at")) or UNSET,
         raw=raw,
     )
@@ -195,10 +197,10 @@ def attachments(raw: Iterable[Raw] | None) -> tuple[Attachment, ...]:
     return tuple(
         Attachment(
             id=str(each["id"]),
-            url=each.get("content_url") or "",
-            name=each.get("file_name") or each.get("filename") or "",
-            content_type=each.get("content_type") or "application/octet-stream",
-            size=each.get("size"),
+            url=words(each.get("content_url")),
+            name=words(each.get("file_name")) or words(each.get("filename")),
+            content_type=words(each.get("content_type")) or "application/octet-stream",
+            size=whole(each.get("size")),
         )
         for each in raw or ()
         if each.get("id") is not None
@@ -216,9 +218,9 @@ def ident(value: object) -> str | None:
     return None if text in _NOBODY else text
 
 
-def person(number: str | None, name: str | None) -> Person | None:
+def person(number: str | None, name: Any) -> Person | None:
     """Somebody of the staff."""
-    return Person(number, name or "") if number else None
+    return Person(number, words(name)) if number else None
 
 
 def _status(value: str | None, assignee: Person | UnsetType | None) -> Status | UnsetType:
@@ -247,8 +249,8 @@ def _assignee(raw: Raw, account: Account) -> Person | UnsetType | None:
     return None if number in account.bots else person(number, None)
 
 
-def _tags(value: Sequence[str] | str | None) -> tuple[str, ...]:
-    return tuple(value.split() if isinstance(value, str) else value or ())
+def _tags(value: Any) -> tuple[str, ...]:
+    return tuple(value.split()) if isinstance(value, str) else texts(value)
 
 
 def _attributes(fields: Iterable[Raw] | None, account: Account) -> Raw:
@@ -265,16 +267,16 @@ def _own(raw: Raw) -> Raw | None:
 
 def _main(raw: Raw) -> list[Identity]:
     phone = None if raw.get("shared_phone_number") else raw.get("phone")
-    stated = ((IdentityKind.EMAIL, raw.get("email")), (IdentityKind.PHONE, phone))
+    stated = ((IdentityKind.EMAIL, words(raw.get("email"))), (IdentityKind.PHONE, words(phone)))
     return [Identity(kind, value) for kind, value in stated if value]
 
 
 def _addresses(identities: Sequence[Raw]) -> list[Identity]:
     kinds = {"email": IdentityKind.EMAIL, "phone_number": IdentityKind.PHONE}
     return [
-        Identity(kinds[each["type"]], each["value"], _is_proven(each))
+        Identity(kinds[each["type"]], words(each["value"]), _is_proven(each))
         for each in identities
-        if each.get("type") in kinds and each.get("value")
+        if each.get("type") in kinds and words(each.get("value"))
     ]
 
 

@@ -1,0 +1,222 @@
+"""A customer in Chatwoot, a person in Zendesk messaging: its switchboard says who has them; all is judged."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.bridge import eventually, free_port, serving
+from support.chatwoot import ChatwootBridge
+from vendors.door import Door
+from vendors.sunshine import OURS, WORKSPACE, FakeSunshine, Thread, settings
+
+from config.settings import PACKAGED
+
+UNKNOWN = ("Do you sell submarines?", "What is the airspeed of a swallow?", "Who won the 1966 cup?")
+
+
+@pytest.fixture
+def messaging_port() -> int:
+    """Where Zendesk messaging listens."""
+    return free_port()
+
+
+@pytest.fixture
+def overrides(messaging_port: int, tmp_path: Path) -> dict[str, Any]:
+    """The packaged policy, with Zendesk messaging as the desk."""
+    (tmp_path / "policies").mkdir()
+    for packaged in (PACKAGED / "policies").glob("*.yaml"):
+        text = packaged.read_text(encoding="utf-8").replace("to: desk", "to: messaging")
+        (tmp_path / "policies" / packaged.name).write_text(text, encoding="utf-8")
+    at = settings(f"http://127.0.0.1:{messaging_port}/sc")
+    return {
+        "policies": tmp_path / "policies",
+        "connections": {"messaging": {"adapter": "sunshine", "role": "desk", "settings": at}},
+        "attachments": {"allow_hosts": ["127.0.0.1"]},
+    }
+
+
+@pytest.fixture
+async def messaging(
+    chatwoot_bridge: ChatwootBridge, messaging_port: int, sunshine_description: Path | None
+) -> AsyncIterator[FakeSunshine]:
+    """The desk, which tells the bridge; no request may break its description."""
+    from adapters.testing.judge import Judge  # noqa: PLC0415 - slow to import
+
+    vendor = FakeSunshine(hook=f"{chatwoot_bridge.url}/hooks/messaging")
+    door = Door(Judge(sunshine_description, vendor, base_path="/sc") if sunshine_description else vendor)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(serving(door, messaging_port))
+        await stack.enter_async_context(vendor.courier)
+        yield vendor
+    assert door.objections == []
+
+
+async def settled(bridge: ChatwootBridge, messaging: FakeSunshine) -> None:
+    """Wait until nothing is under way on either side."""
+    for _ in range(2):
+        await bridge.settled(30)
+        await messaging.drain()
+    await bridge.settled(30)
+
+
+def only(messaging: FakeSunshine) -> Thread:
+    """The conversation that was opened there."""
+    (thread,) = messaging.threads.values()
+    return thread
+
+
+def texts(thread: Thread) -> list[tuple[str, str]]:
+    """What stands there: who said what."""
+    return [(each["author"]["type"], each["content"]["text"]) for each in thread.messages]
+
+
+async def test_from_chatwoot_to_the_agent_workspace_and_back_until_released(
+    chatwoot_bridge: ChatwootBridge, messaging: FakeSunshine
+) -> None:
+    """Three failed turns; control passed with the context; words both ways; released there, resolved here."""
+    bridge, thread = chatwoot_bridge, None
+    for question in UNKNOWN:
+        thread = bridge.helpdesk.customer_says(question, thread)
+        await settled(bridge, messaging)
+    assert thread is not None
+    there = only(messaging)
+    assert there.active is WORKSPACE
+    ((verb, context),) = messaging.moves
+    assert verb == "passControl"
+    assert "three-failed-ai-turns" in context["deskbridge_summary"]
+    assert texts(there) == [("user", UNKNOWN[-1])]
+
+    bridge.helpdesk.customer_says("Order 4711, please", thread)
+    await settled(bridge, messaging)
+    assert texts(there)[-1] == ("user", "Order 4711, please")
+    messaging.agent_says(there, "Hello, I have found your order.")
+    await settled(bridge, messaging)
+    said = [each["content"] for each in bridge.said(thread)]
+    assert sum("I have found your order." in text for text in said) == 1
+    assert (await bridge.lease(thread))[0] == "desk_agent"
+
+    messaging.gives(there, "releaseControl")
+    await settled(bridge, messaging)
+    assert thread.status == "resolved"
+    (hand_off,) = await bridge.rows("SELECT state, ticket FROM hand_off")
+    assert (hand_off.state, hand_off.ticket) == ("resolved", there.id)
+    assert len(texts(there)) == 3, "nothing was said twice, and nothing came back"
+    assert set(messaging.courier.statuses) == {202}
+    assert await bridge.rows("SELECT kind, reason FROM command WHERE state = 'parked'") == []
+
+    async def one_case() -> Any:
+        return await bridge.rows(
+            "SELECT main_ref FROM conversation_link GROUP BY main_ref HAVING count(*) = 2"
+        )
+
+    await eventually(one_case, what="both are one case")
+
+
+async def test_a_conversation_that_is_passed_back_is_the_ais_again(
+    chatwoot_bridge: ChatwootBridge, messaging: FakeSunshine
+) -> None:
+    """The agent gives it back by the switchboard: the AI answers what comes next, once."""
+    bridge = chatwoot_bridge
+    thread = bridge.helpdesk.customer_says("I want to talk to a person")
+    await settled(bridge, messaging)
+    there = only(messaging)
+    messaging.agent_says(there, "The bot can tell you that.")
+    await settled(bridge, messaging)
+    messaging.gives(there, "passControl", OURS)
+    await settled(bridge, messaging)
+    (hand_off,) = await bridge.rows("SELECT state FROM hand_off")
+    assert hand_off.state == "returned"
+    assert (await bridge.lease(thread))[0] == "ai"
+    before = len(bridge.said(thread))
+    bridge.helpdesk.customer_says("How long does delivery take?", thread)
+    await settled(bridge, messaging)
+    assert len(bridge.said(thread)) == before + 1
+    assert texts(there)[-1] == ("business", "The bot can tell you that."), "the desk hears no more of it"
+
+
+async def test_resolved_in_chatwoot_takes_control_back(
+    chatwoot_bridge: ChatwootBridge, messaging: FakeSunshine
+) -> None:
+    """Nothing comes back from there, and what is still written there reaches nobody."""
+    bridge = chatwoot_bridge
+    thread = bridge.helpdesk.customer_says("I want to talk to a person")
+    await settled(bridge, messaging)
+    there = only(messaging)
+    bridge.helpdesk.set_status(thread, "resolved")
+    await settled(bridge, messaging)
+    assert there.active is OURS
+    assert thread.status == "resolved"
+    (hand_off,) = await bridge.rows("SELECT state FROM hand_off")
+    assert hand_off.state == "resolved"
+    before = len(bridge.said(thread))
+    messaging.agent_says(there, "Are you still there?")
+    await settled(bridge, messaging)
+    assert len(bridge.said(thread)) == before
+    assert thread.status == "resolved"
+    assert await bridge.rows("SELECT kind, reason FROM command WHERE state = 'parked'") == []
+
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 4000
+PDF = b"%PDF-1.7 guarantee"
+STORED = {"/photo.png": (b"image/png", PNG), "/guarantee.pdf": (b"application/pdf", PDF)}
+
+
+async def storage(scope: Any, receive: Any, send: Any) -> None:
+    """Where both vendors keep what was sent."""
+    if scope["type"] == "lifespan":
+        for _ in range(2):
+            await send({"type": f"{(await receive())['type']}.complete"})
+        return
+    kind, content = STORED[scope["path"]]
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(content))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+async def test_files_go_both_ways_byte_by_byte(
+    chatwoot_bridge: ChatwootBridge, messaging: FakeSunshine
+) -> None:
+    """A picture of the customer's, uploaded there; a document of the agent's, sent on as a form."""
+    bridge = chatwoot_bridge
+    async with serving(storage, free_port()) as at:
+        thread = bridge.helpdesk.customer_says("I want to talk to a person")
+        await settled(bridge, messaging)
+        there = only(messaging)
+        photo = {"data_url": f"{at}/photo.png", "data": PNG}
+        about = {"sender": thread.contact, "message_type": "incoming"}
+        bridge.helpdesk.post(thread, "This is broken", attachments=[photo], **about)
+        await settled(bridge, messaging)
+        assert messaging.files == {"photo.png": PNG}
+        content = there.messages[-1]["content"]
+        assert (content["type"], content["text"]) == ("image", "This is broken")
+
+        paper = {"type": "file", "mediaUrl": f"{at}/guarantee.pdf", "mediaType": "application/pdf"}
+        messaging.agent_says(there, "Your guarantee", **paper)
+        await settled(bridge, messaging)
+        sent = [data for url, data in bridge.helpdesk.files.items() if url != photo["data_url"]]
+        assert sent == [PDF]
+        assert "Your guarantee" in bridge.said(thread)[-1]["content"]
+        assert await bridge.rows("SELECT kind, reason FROM command WHERE state = 'parked'") == []
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_no_fault_there_opens_or_says_anything_twice(
+    chatwoot_bridge: ChatwootBridge, messaging: FakeSunshine, *, after: bool
+) -> None:
+    """Too many requests, or answers that are lost once it is done: one conversation, each word once."""
+    bridge = chatwoot_bridge
+    if after:
+        messaging.fails_after = [502, 502, 502]
+    else:
+        messaging.fails = [429, 503, 429]
+    thread = bridge.helpdesk.customer_says("I want to talk to a person")
+    await settled(bridge, messaging)
+    there = only(messaging)
+    assert len(messaging.users) == 1
+    assert there.active is WORKSPACE
+    messaging.fails_after = [502]
+    bridge.helpdesk.customer_says("Are you there?", thread)
+    await settled(bridge, messaging)
+    assert texts(there) == [("user", "I want to talk to a person"), ("user", "Are you there?")]
