@@ -84,6 +84,7 @@ def conversation(raw: Raw, *, base_url: str, account_id: int, api_channel: str) 
         id=str(raw["id"]),
         customer_id=str(sender["id"]) if sender.get("id") is not None else _contact_id(raw),
         channel=_channel(raw, meta, api_channel),
+        stream=_stream(raw),
         status=_STATUSES.get(raw["status"], Status.UNKNOWN) if "status" in raw else UNSET,
         tags=tuple(raw["labels"] or ()) if "labels" in raw else UNSET,
         assignee=_assignee(meta),
@@ -246,6 +247,11 @@ def _channel(raw: Raw, meta: Raw, api_channel: str) -> Channel | UnsetType:
         stated = (raw.get("additional_attributes") or {}).get("channel")
         return _OWN_CHANNELS.get(str(stated)) or _OWN_CHANNELS[api_channel]
     return _CHANNELS.get(name, Channel.UNKNOWN)
+
+
+def _stream(raw: Raw) -> str | UnsetType:
+    stated = raw.get("additional_attributes")
+    return str(stated.get("stream") or "") if isinstance(stated, dict) else UNSET
 
 
 def _attachment(raw: Raw) -> Attachment:
