@@ -84,7 +84,7 @@ def posted(payload: dict[str, Any]) -> MessagePosted:
 
 def test_every_event_has_a_fixture() -> None:
     """One fixture per event, named after it; the others show who else may speak, and what becomes of it."""
-    others = {"echo", "message_by_agent", "message_failed", "unknown_event"}
+    others = {"echo", "message_by_agent", "message_failed", "note_by_agent", "unknown_event"}
     assert {path.stem for path in FIXTURES.glob("*.json")} == {*EVENTS, *others}
 
 
