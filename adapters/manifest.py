@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 import msgspec
 
 from adapters.errors import InvalidSettings
+from adapters.hints import cured, meant
 
 CONTRACT = 1
 """The version of the contract between Deskbridge and its adapters; another one needs another Deskbridge."""
@@ -156,6 +157,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             given = tomllib.loads(path.read_text(encoding="utf-8"))
             _require_our_contract(given.get("contract", CONTRACT))  # before fields that we can't know
             return msgspec.convert(given, cls)
+        except msgspec.ValidationError as error:
+            raise TypeError(f"{path} is not a manifest: {cured(cls, error)}") from error
         except ValueError as error:
             raise TypeError(f"{path} is not a manifest: {error}") from error
 
@@ -179,8 +182,8 @@ class Settings:
         self._title = manifest.title
         unknown = sorted(set(values) - set(self._fields))
         if unknown:
-            known = ", ".join(self._fields) or "none"
-            raise self._invalid(unknown[0], f"is not a setting of {manifest.title}; it has: {known}")
+            hint = meant(unknown[0], tuple(self._fields))
+            raise self._invalid(unknown[0], f"is not a setting of {manifest.title}; {hint}")
         self._values = {name: self._checked(field, values.get(name)) for name, field in self._fields.items()}
 
     def __getitem__(self, name: str) -> Any:
@@ -212,7 +215,9 @@ class Settings:
         given = field.default if value is None or value in ("", []) else value
         if given is None:
             if field.required:
-                raise self._invalid(field.name, f"is missing; set {field.label.en!r} ({field.label.zh})")
+                help_ = f": {field.help.en}" if field.help else ""
+                cure = f"set {field.label.en!r} ({field.label.zh}){help_}"
+                raise self._invalid(field.name, f"is missing; {cure}")
             return () if field.secret else None
         if field.secret:
             return self._active(field, given)

@@ -11,6 +11,7 @@ import httpx
 
 from adapters.contract import Adapter
 from adapters.errors import AdapterError, BrokenAdapter, Fatal
+from adapters.hints import meant
 from adapters.manifest import Manifest, Settings
 from adapters.stand_in import StandIn
 from adapters.transport import Transport
@@ -34,15 +35,19 @@ def get(name: str, settings: Mapping[str, Any] | None = None) -> type[Adapter]:
     """
     found = entry_points(group=GROUP, name=name)
     if not found:
-        raise Fatal(f"no adapter is called {name!r}; installed: {', '.join(names()) or 'none'}")
-    adapter = _load(next(iter(found)))
+        raise Fatal(f"no adapter is called {name!r}; {meant(name, names())}")
+    adapter = _load(*found)
     return adapter if settings is None else adapter.of(settings)
 
 
-def _load(entry: EntryPoint) -> type[Adapter]:
+def _load(entry: EntryPoint, *others: EntryPoint) -> type[Adapter]:
+    places = sorted({each.value for each in (entry, *others)})
+    if len(places) > 1:
+        told = f"several installed adapters are called {entry.name!r}: {', '.join(places)}"
+        raise BrokenAdapter(f"{told}; uninstall all but one")
     try:
         adapter = entry.load()
-    except Exception as error:  # a third party's import may raise anything
+    except (Exception, SystemExit) as error:  # a third party's import may raise anything, even try to leave
         told = f"the adapter {entry.name!r} ({entry.value}) can't be loaded: {error!r}"
         raise BrokenAdapter(told) from error
     if not (isinstance(adapter, type) and issubclass(adapter, Adapter)):
@@ -118,5 +123,5 @@ def make(
         return adapter(settings=checked, http=http)
     except AdapterError:
         raise
-    except Exception as error:  # a third party's code may raise anything
+    except (Exception, SystemExit) as error:  # a third party's code may raise anything
         raise BrokenAdapter(f"connection {connection!r}: {adapter.__name__} fails: {error!r}") from error

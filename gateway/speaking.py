@@ -42,7 +42,7 @@ class Utterance(Struct, frozen=True, kw_only=True):
 def utter(stage: Stage, scene: Scene, reply: model.Reply, turn: int | None) -> Iterator[Utterance]:
     """What to send instead of a reply to the customer, in order, by the manners of the channel."""
     home = scene.thread.conversation.connection
-    channel = stage.settings.channels.of(scene.thread.conversation.channel)
+    channel = stage.settings.manners(scene.thread.conversation.channel)
     found = _personal(stage, scene, reply.text, turn) if channel.public else ()
     if found:
         told = ", ".join(found)

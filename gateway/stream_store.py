@@ -26,8 +26,8 @@ _SAID = Direct(
     text("""
 WITH touched AS (
   SELECT v.ref, v.connection, s.name FROM unnest(:connections, :names) AS s(connection, name)
-  JOIN conversation v ON v.connection = s.connection AND v.attributes ->> 'stream' = s.name
-  WHERE v.channel = 'live' AND v.last_message_at > :since
+  JOIN conversation v ON v.connection = s.connection AND v.stream = s.name
+  WHERE v.channel = 'live' AND v.stream <> '' AND v.last_message_at > :since
   UNION ALL
   SELECT v.ref, v.connection, '#' || v.ref FROM conversation v WHERE v.ref = ANY(:refs)
 )

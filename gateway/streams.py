@@ -1,7 +1,6 @@
 """Live streams: what was said in them lately. Pure.
 
-A stream is what the adapter names in the conversation's attribute `stream`: then all conversations of a
-connection that name the same one are it. Else each conversation is a stream of its own.
+All conversations of a connection whose `stream` is the same are one. One without is a stream of its own.
 """
 
 from collections.abc import Mapping
@@ -12,7 +11,6 @@ from msgspec import Struct, field
 
 from sync.thread import ConversationState
 
-ATTRIBUTE = "stream"
 MINUTE = timedelta(minutes=1)
 Key = tuple[str, str]
 """A connection and the stream's name, or the conversation's ref where it has none."""
@@ -47,13 +45,7 @@ def _alike(one: Said, other: Said) -> bool:
 
 def key_of(conversation: ConversationState) -> Key:
     """Which stream a live conversation belongs to."""
-    return conversation.connection, name_in(conversation.attributes) or f"#{conversation.ref}"
-
-
-def name_in(attributes: Mapping[str, Any]) -> str:
-    """The stream that these attributes name; empty if none."""
-    named = attributes.get(ATTRIBUTE)
-    return str(named) if isinstance(named, str | int) and not isinstance(named, bool) else ""
+    return conversation.connection, conversation.stream or f"#{conversation.ref}"
 
 
 def sources_of(answer: Mapping[str, Any], language: str) -> tuple[str, ...]:

@@ -65,13 +65,11 @@ def streams(
         for address in addresses(home, change):
             thread = found.get(address)
             if thread is not None and thread.conversation.channel == model.Channel.LIVE:
-                named = live.name_in(thread.conversation.attributes)
-                keys[live.key_of(thread.conversation)] = None if named else thread.ref
-        if isinstance(change, MessagePosted | model.ConversationChanged):
-            told = change.conversation.attributes
-            named = "" if told is msgspec.UNSET else live.name_in(told)
-            if named and change.conversation.channel == model.Channel.LIVE:
-                keys[home, named] = None
+                keys[live.key_of(thread.conversation)] = None if thread.conversation.stream else thread.ref
+        if isinstance(change, MessagePosted | model.ConversationChanged | model.ControlChanged):
+            told = change.conversation
+            if told.stream and told.channel in {model.Channel.LIVE, msgspec.UNSET}:
+                keys[home, told.stream] = None
     return keys
 
 

@@ -17,6 +17,7 @@ class HeldConversation(Struct, frozen=True, kw_only=True):
 
     ref: int
     channel: str
+    stream: str
     status: str
     tags: list[str]
     assignee: dict[str, Any] | None
@@ -54,6 +55,7 @@ def conversation_differs(record: ConversationRecord, held: HeldConversation | No
         return ()
     theirs: dict[str, Any] = {
         "channel": record.channel,
+        "stream": record.stream,
         "status": record.status,
         "tags": record.tags if record.tags is UNSET else list(record.tags),
         "assignee": record.assignee if record.assignee is UNSET else person_json(record.assignee),

@@ -181,7 +181,7 @@ def apply_conversation(
     if stamp and conversation.vendor_updated_at and stamp < conversation.vendor_updated_at:
         return _resolved(thread, record, stamp, late=True)
     meanings = (*_status(thread, record, stamp or at, by), *_assignee(thread, record))
-    for name in ("channel", "subject", "url", "attributes"):
+    for name in ("channel", "stream", "subject", "url", "attributes"):
         value = getattr(record, name)
         if value is not UNSET and value != getattr(conversation, name):
             setattr(conversation, name, value)

@@ -154,8 +154,8 @@ class Conversation(SQLModel, table=True):
         Index(
             "conversation_stream",
             "connection",
-            text("(attributes ->> 'stream')"),
-            postgresql_where=text("channel = 'live'"),
+            "stream",
+            postgresql_where=text("channel = 'live' AND stream <> ''"),
         ),
         Index("conversation_other_bot", "lease_since", postgresql_where=text("lease_holder = 'other_bot'")),
     )
@@ -165,6 +165,7 @@ class Conversation(SQLModel, table=True):
     id: str = _text()
     customer_ref: int | None = _link(default=None, nullable=True, index=True)
     channel: str = _text()
+    stream: str = _text(default="", sa_column_kwargs={"server_default": ""})
     status: str = _text()
     tags: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     assignee: dict[str, Any] | None = _json(default=None, nullable=True)

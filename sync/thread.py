@@ -108,6 +108,7 @@ class ConversationState(Struct, kw_only=True):
     id: str
     customer_ref: int | None = None
     channel: str = "unknown"
+    stream: str = ""
     status: str = "unknown"
     tags: list[str] = field(default_factory=list)
     assignee: dict[str, Any] | None = None

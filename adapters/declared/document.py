@@ -2,21 +2,18 @@
 
 import re
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
 from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from adapters.declared.expressions import meant
 from adapters.errors import InvalidSettings
+from adapters.hints import Place, choices, meant, names
 
 Step = str | int
-Place = tuple[Any, ...]
 Struct = TypeVar("Struct")
 Hook = Callable[[type, Any], Any]
 
@@ -103,10 +100,12 @@ class Document:
         unknown, missing = _UNKNOWN.match(reason), _MISSING.match(reason)
         if unknown:
             place = (*place, unknown[1])
-            known = _names(kind, place[:-1])
+            known = names(kind, place[:-1])
             self.refuse(place, f"`{unknown[1]}` is unknown here; {meant(unknown[1], known)}")
         elif not missing:
-            self.refuse(place, _readable(reason, named[1] if named else "", choices(kind, place, is_key)))
+            self.refuse(
+                place, _readable(reason, named[1] if named else "", choices(kind, place, is_key=is_key))
+            )
         elif (*place, missing[1]) not in self._gone:
             self.refuse(place, f"`{missing[1]}` is missing")
         self._gone.add(place)
@@ -216,55 +215,6 @@ def _holds(value: Any, culprit: Any) -> bool:
         return culprit is not None
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return any(_holds(each, culprit) for each in inner)
-
-
-def _names(kind: Any, place: Place) -> tuple[str, ...]:
-    """The fields of the struct at a place."""
-    structs = [
-        each for each in _at(kind, place) if isinstance(each, type) and issubclass(each, msgspec.Struct)
-    ]
-    return tuple(
-        dict.fromkeys(field.encode_name for each in structs for field in msgspec.structs.fields(each))
-    )
-
-
-def choices(kind: Any, place: Place, is_key: bool) -> tuple[str, ...]:  # noqa: FBT001 - msgspec's distinction
-    """The words that are allowed at a place: of an enumeration, or the tags of a union."""
-    if is_key:
-        return tuple(
-            word for each in _at(kind, place[:-1]) for word in _words(getattr(each, "__args__", (0,))[0])
-        )
-    here = tuple(word for each in _at(kind, place) for word in _words(each))
-    return here or tuple(
-        str(each.__struct_config__.tag)
-        for each in _at(kind, place[:-1])
-        if isinstance(each, type) and issubclass(each, msgspec.Struct) and each.__struct_config__.tag
-    )
-
-
-def _words(kind: Any) -> tuple[str, ...]:
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return tuple(each.value for each in kind)
-    return tuple(map(str, get_args(kind))) if get_origin(kind) is Literal else ()
-
-
-def _at(kind: Any, place: Place) -> tuple[Any, ...]:
-    """The types that are allowed at a place."""
-    kinds = _options(kind)
-    for step in place:
-        kinds = tuple(option for each in kinds for inner in _inner(each, step) for option in _options(inner))
-    return kinds
-
-
-def _inner(kind: Any, step: Any) -> tuple[Any, ...]:
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return tuple(field.type for field in msgspec.structs.fields(kind) if field.encode_name == step)
-    held = [each for each in get_args(kind) if each is not ...]
-    return (held[-1],) if held and get_origin(kind) in {list, tuple, dict, frozenset} else ()
-
-
-def _options(kind: Any) -> tuple[Any, ...]:
-    return get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
 
 
 _READABLE: Mapping[str, str] = {

@@ -10,6 +10,7 @@ import cel
 import msgspec
 
 from adapters.errors import Rejected
+from adapters.hints import meant
 from adapters.markup import marked_up, plain
 
 LONGEST = 4000
@@ -333,12 +334,6 @@ def _check_setting(name: str, settings: Mapping[str, bool], *, secrets: bool) ->
         raise ValueError(f"settings.{name} is none of the fields; {meant(name, tuple(settings))}")
     if settings[name] and not secrets:
         raise ValueError(f"settings.{name} is secret: it may be sent, but not read here")
-
-
-def meant(word: str, known: Sequence[str]) -> str:
-    """A hint at the known word that this one resembles, else all that are known."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known) or 'none'}"
 
 
 def _brief(source: str) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from adapters.declared.description import Command, Description, Hook, Listing, Signing
-from adapters.declared.document import Document, Place
-from adapters.declared.expressions import Expression, Template, Tree, meant
+from adapters.declared.document import Document
+from adapters.declared.expressions import Expression, Template, Tree
+from adapters.hints import Place, meant
 from adapters.manifest import CONTRACT, Capability, Manifest
 
 _REASON = 20

@@ -67,15 +67,15 @@ class Reader:
         """A conversation. Raises Malformed."""
         how, it = self._description.records.conversation, self._facts(raw)
         assert how is not None
-        subject = _mentioned(how.subject, it)
         return ConversationRecord(
             id=_required(how.id, it, "the conversation's id"),
             customer_id=_text(how.customer_id, it) or UNSET,
             channel=self._told(how.channel, it, Channel, self._description.channels),
+            stream=_said(how.stream, it),
             status=self._told(how.status, it, Status, self._description.statuses),
             tags=_tags(how.tags, it),
             assignee=_assignee(how.assignee, it),
-            subject=UNSET if (said := text_of("" if subject is None else subject)) is None else said,
+            subject=_said(how.subject, it),
             url=_text(how.url, it) or UNSET,
             attributes=_attributes(how.attributes, it),
             updated_at=self.time(how.updated_at, it) or UNSET,
@@ -181,6 +181,13 @@ def text_of(value: Any) -> str | None:
 
 def _text(expression: Expression | None, it: cel.Context) -> str | None:
     return text_of(_value(expression, it))
+
+
+def _said(expression: Expression | None, it: cel.Context) -> str | UnsetType:
+    """A text, empty where the vendor says that there is none; not mentioned where it says nothing."""
+    found = _mentioned(expression, it)
+    told = text_of("" if found is None else found)
+    return UNSET if told is None else told
 
 
 def _required(expression: Expression, it: cel.Context, what: str) -> str:

@@ -54,6 +54,7 @@ class Conversation(Part, frozen=True, kw_only=True):
     id: OfRecord
     customer_id: OfRecord | None = None
     channel: OfRecord | None = None
+    stream: OfRecord | None = None
     status: OfRecord | None = None
     tags: OfRecord | None = None
     assignee: Person | None = None

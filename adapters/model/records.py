@@ -127,6 +127,8 @@ class ConversationRecord(Struct, frozen=True, kw_only=True):
     id: str
     customer_id: str | UnsetType = UNSET
     channel: Channel | UnsetType = UNSET
+    stream: str | UnsetType = UNSET
+    """The broadcast that it is a part of, together with all others that name the same; empty if of none."""
     status: Status | UnsetType = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
     assignee: Person | UnsetType | None = UNSET

@@ -1,8 +1,10 @@
 """Running the checks on a subject, and what it earns by them."""
 
 import logging
+import traceback
 from collections.abc import Iterable
 from enum import StrEnum
+from pathlib import Path
 
 import msgspec
 
@@ -11,6 +13,8 @@ from adapters.testing import checks as _  # noqa: F401 - it enters them
 from adapters.testing.checking import CHECKS, TIERS, Check, NotApplicable
 from adapters.testing.checks.failing import heard_from
 from adapters.testing.subject import Subject
+
+_KIT = Path(__file__).parent
 
 
 class Ending(StrEnum):
@@ -69,6 +73,18 @@ async def run(subject: Subject) -> Report:
     return Report(claimed=subject.adapter.manifest.tier, results=tuple(results))
 
 
+def _place(error: BaseException, subject: Subject) -> str:
+    """The line of the adapter's own at which it broke; empty where that isn't to blame."""
+    culprit = error.__cause__ or error
+    own = [
+        frame
+        for frame in traceback.extract_tb(culprit.__traceback__)
+        if Path(frame.filename).is_relative_to(subject.adapter.home())
+        and not Path(frame.filename).is_relative_to(_KIT)
+    ]
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno}, in {own[-1].name}" if own else ""
+
+
 async def run_one(each: Check, subject: Subject, file: str = "") -> Result:
     """Run one check, unless the manifest exempts the adapter from it."""
     reason = subject.exemption(each.name)
@@ -81,5 +97,6 @@ async def run_one(each: Check, subject: Subject, file: str = "") -> Result:
         return Result(each.name, each.tier, Ending.NOT_APPLICABLE, str(reason_), file)
     except Exception as error:  # noqa: BLE001 - whatever an adapter raises here is its fault
         detail = str(error) if isinstance(error, AssertionError) else repr(error)
-        return Result(each.name, each.tier, Ending.FAILED, detail, file)
+        broke = _place(error, subject)
+        return Result(each.name, each.tier, Ending.FAILED, f"{detail}{broke and f' ({broke})'}", file)
     return Result(each.name, each.tier, Ending.PASSED, "", file)

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import cached_property
+from inspect import isawaitable, iscoroutine
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +182,7 @@ class Subject:
         """What a webhook's body means, all of its deliveries together."""
         adapter = self.make()
         deliveries = adapter.receive(self.webhook(body), decode(body)).deliveries
-        return tuple(change for delivery in deliveries for change in adapter.parse(delivery.body))
+        return tuple(change for delivery in deliveries for change in listed(adapter.parse(delivery.body)))
 
     def _understood(self, body: bytes) -> tuple[Change, ...]:
         try:
@@ -196,6 +197,19 @@ class Subject:
     def _described(self) -> Path | None:
         name = self.declared.description
         return self.folder / name if name else None
+
+
+def listed(changes: Any) -> tuple[Change, ...]:
+    """What `parse` gave, if that is what it should give."""
+    if isawaitable(changes):
+        if iscoroutine(changes):
+            changes.close()
+        raise AssertionError("parse() is async: make it a plain def, for it asks nobody")
+    try:
+        return tuple(changes)
+    except TypeError as error:
+        told = f"parse() gives {changes!r}: return a tuple of changes, an empty one for none"
+        raise AssertionError(told) from error
 
 
 def _declared(path: Path, given: Mapping[str, Any]) -> Declared:

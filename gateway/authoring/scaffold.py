@@ -7,6 +7,7 @@ from string import Template
 
 from msgspec import Struct
 
+from adapters import registry
 from config.refusal import RefusalError
 
 _TEMPLATE = Path(__file__).with_name("template")
@@ -48,10 +49,16 @@ def make(answers: Answers, into: Path) -> Path:
     """Write the folder `into/NAME`, and return it.
 
     Raises:
-        ScaffoldError: the name can't be one, or the folder is there already.
+        ScaffoldError: the name can't be one or is taken, the address is none, or the folder is there already.
     """
     if not _NAME.fullmatch(answers.name):
         raise ScaffoldError(f"{answers.name!r} can't be an adapter's name: use small letters, digits and _")
+    if answers.name in registry.names():
+        raise ScaffoldError(
+            f"an adapter {answers.name!r} is installed already; choose another name, or uninstall it"
+        )
+    if not answers.base_url.startswith(("https://", "http://")):
+        raise ScaffoldError(f"{answers.base_url!r} is no address: begin it with https://")
     folder = into / answers.name
     if folder.exists():
         raise ScaffoldError(f"{folder} is there already; choose another name, or --into another folder")

@@ -16,7 +16,7 @@ from sync.compare import HeldConversation, HeldCustomer, HeldMessage
 
 _IDS = bindparam("ids", type_=ARRAY(TEXT))
 _CONVERSATIONS = text("""
-SELECT v.id, v.ref, v.channel, v.status, v.tags, v.assignee, v.subject, v.url, v.attributes,
+SELECT v.id, v.ref, v.channel, v.stream, v.status, v.tags, v.assignee, v.subject, v.url, v.attributes,
        v.vendor_updated_at, i.value AS customer_id
 FROM conversation v
 LEFT JOIN LATERAL (

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import UNSET, UnsetType
 
 from adapters import registry
 from adapters.errors import BadSignature, Malformed
@@ -84,7 +85,7 @@ def posted(payload: dict[str, Any]) -> MessagePosted:
 
 def test_every_event_has_a_fixture() -> None:
     """One fixture per event, named after it; the others show who else may speak, and what becomes of it."""
-    others = {"echo", "message_by_agent", "message_failed", "unknown_event"}
+    others = {"echo", "message_by_agent", "message_failed", "note_by_agent", "unknown_event"}
     assert {path.stem for path in FIXTURES.glob("*.json")} == {*EVENTS, *others}
 
 
@@ -280,6 +281,20 @@ def test_channels(channel: str, attributes: dict[str, str], expected: Channel) -
     change = only(connect(api_channel="live").parse(encoded(payload)))
     assert isinstance(change, ConversationChanged)
     assert change.conversation.channel is expected
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [({"stream": "room-7"}, "room-7"), ({"stream": 7}, "7"), ({"stream": None}, ""), ({}, ""), (None, UNSET)],
+)
+def test_the_broadcast_that_a_conversation_is_part_of(
+    attributes: dict[str, Any] | None, expected: str | UnsetType
+) -> None:
+    """An API inbox says so in the additional attributes; where there are none, nothing is said."""
+    payload = load("conversation_created") | {"additional_attributes": attributes}
+    change = only(connect(api_channel="live").parse(encoded(payload)))
+    assert isinstance(change, ConversationChanged)
+    assert change.conversation.stream == expected
 
 
 def test_nulls_where_values_were_expected() -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import mistakes
 import msgspec
 import pytest
 from mutants import FIXTURES, MUTANTS
@@ -40,6 +41,25 @@ async def test_a_broken_adapter_is_found_out(name: str, mutant: type[Adapter]) -
     failed = [each for each in results if each.ending is Ending.FAILED]
     assert failed, f"{mutant.__name__}: {mutant.__doc__}"
     assert all(each.detail for each in failed)
+
+
+@pytest.mark.parametrize(
+    ("name", "mutant", "told"),
+    [
+        ("unknown_words", "Complete", "mistakes.py:"),
+        ("every_shape", "TwoStatuses", "raise Unsupported"),
+        ("understood", "Waiting", "plain def"),
+        ("declared_commands", "Silent", "return a Pushed"),
+        ("pages_end", "Listing", "return a Page"),
+    ],
+)
+async def test_a_fault_is_told_with_its_cure_or_its_line(name: str, mutant: str, told: str) -> None:
+    """Whoever reads it knows what to do next."""
+    subject = Subject(vars(mistakes)[mutant], folder=FIXTURES)
+    check = CHECKS[name]
+    files = sorted(subject.webhooks) if check.per_file else [""]
+    results = [await run_one(check, subject, file) for file in files]
+    assert any(told in each.detail for each in results), results
 
 
 async def test_the_unbroken_one_earns_its_tier() -> None:

@@ -25,7 +25,7 @@ MANIFEST = Manifest(
     capabilities=frozenset({Capability.REPLY}),
     fields=(
         field("base_url", type="url"),
-        field("token", secret=True),
+        field("token", secret=True, help=Label(en="Profile, Access token", zh="个人资料")),
         field("hook_secret", secret=True, required=False),
         field("account", type="integer", required=False),
         field("polite", type="flag", default=True),
@@ -70,12 +70,13 @@ def test_secrets_are_masked() -> None:
 @pytest.mark.parametrize(
     ("changed", "field_name", "cure"),
     [
-        ({"token": ...}, "token", "is missing; set 'Token'"),
+        ({"token": ...}, "token", "is missing; set 'Token' (token（中）): Profile, Access token"),
         ({"token": ""}, "token", "is missing"),
         ({"token": []}, "token", "is missing"),
         ({"token": 5}, "token", "quote it"),
         ({"token": ["a", ""]}, "token", "non-empty"),
-        ({"tokne": "x"}, "tokne", "it has: base_url, token"),
+        ({"tokne": "x"}, "tokne", "did you mean token?"),
+        ({"colour": "x"}, "colour", "there are: base_url, token"),
         ({"base_url": "acme.example"}, "base_url", "starts with https://"),
         ({"account": "four"}, "account", "a whole number"),
         ({"account": True}, "account", "a whole number"),
@@ -164,7 +165,17 @@ def test_an_unreadable_manifest_is_named(tmp_path: Path, monkeypatch: pytest.Mon
     """A misspelt key is refused, too."""
     path = tmp_path / "manifest.toml"
     monkeypatch.setattr("inspect.getfile", lambda _: str(tmp_path / "adapter.py"))
-    for text in ("titel = 'x'", "title = "):
+    for text, cure in (
+        ("titel = 'x'", "did you mean title"),
+        ("title = 'x'\nroles = [", "line 2|end of document"),
+        ("contract = 7\nnovel = 1", "upgrade Deskbridge"),
+        (f"{_LEAST}capabilities = ['replay']", "did you mean reply"),
+        (f"{_LEAST}capabilities = []\n[[limits]]\nrequest = 1", "did you mean requests"),
+        (f"{_LEAST}capabilities = []\nexemption = {{}}", "did you mean exemptions"),
+    ):
         path.write_text(text)
-        with pytest.raises(TypeError, match="is not a manifest"):
+        with pytest.raises(TypeError, match=f"is not a manifest.*{cure}"):
             Manifest.beside(Silent)
+
+
+_LEAST = "title = 'x'\nroles = ['desk']\nauth = 'none'\ntier = 'bronze'\n"

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from adapters import registry
 from adapters.contract import Adapter
-from adapters.errors import Fatal, InvalidSettings
+from adapters.errors import BrokenAdapter, Fatal, InvalidSettings
 from adapters.vendors.memory.adapter import Memory
 
 SETTINGS = {"base_url": "http://127.0.0.1:9", "token": "t", "webhook_secret": "s"}
@@ -50,10 +50,20 @@ def test_a_broken_adapter_harms_nobody_else(install: Install, value: str) -> Non
     assert registry.get("memory") is Memory
 
 
-def test_an_unknown_adapter_names_the_known_ones() -> None:
-    """So that a misspelt name is seen at once."""
-    with pytest.raises(Fatal, match="memory"):
+def test_an_unknown_adapter_is_answered_by_what_was_meant() -> None:
+    """Or by all that there are, where it resembles none."""
+    with pytest.raises(Fatal, match=r"no adapter is called 'memroy'; did you mean memory\?"):
         registry.get("memroy")
+    with pytest.raises(Fatal, match="there are: chatwoot, doudian"):
+        registry.get("x")
+
+
+def test_two_of_one_name_are_none(install: Install) -> None:
+    """Nobody knows which of them is meant; the others go on."""
+    install(chatwoot="adapters.vendors.memory.adapter:Memory")
+    with pytest.raises(BrokenAdapter, match="several installed adapters are called 'chatwoot'"):
+        registry.get("chatwoot")
+    assert registry.get("memory") is Memory
 
 
 async def test_build_makes_a_client_of_the_adapters_endpoint() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from adapters.manifest import Tier
 from adapters.testing.running import run
@@ -67,6 +68,20 @@ def test_a_name_that_cannot_be_one_is_refused(tmp_path: Path, name: str) -> None
     """It becomes a package's name."""
     with pytest.raises(ScaffoldError, match="can't be an adapter's name"):
         make(answers(name), tmp_path)
+
+
+def test_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
+    """Two of one name would both be unusable."""
+    with pytest.raises(ScaffoldError, match="installed already; choose another name"):
+        make(answers("memory"), tmp_path)
+
+
+def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
+    """Before it stands in a manifest."""
+    without = structs.replace(answers(), base_url="api.acme.example")
+    with pytest.raises(ScaffoldError, match="begin it with https://"):
+        make(without, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_new_asks_what_it_is_not_told(tmp_path: Path) -> None:

@@ -120,3 +120,14 @@ async def test_a_described_system_is_checked_and_its_history_imported(inhouse: I
     stored = await inhouse.rows("SELECT author, text FROM message ORDER BY ref")
     assert sorted(row.author for row in stored) == ["agent"] * 3 + ["customer"] * 3
     assert len(chat.messages["t-c-1"]) == 2
+
+
+async def test_viewers_of_one_broadcast_are_answered_as_a_group(inhouse: InhouseBridge) -> None:
+    """The description says where the stream stands: one answer there is for all who ask the same."""
+    chat = inhouse.helpdesk
+    viewers = [
+        chat.customer_says(f"c-{n}", QUESTION, channel="live", stream=f"show-{n % 2}") for n in range(20)
+    ]
+    await inhouse.settled(within=30)
+    said = [author for viewer in viewers for author, _ in inhouse.said(viewer)]
+    assert said.count("bot") == 2

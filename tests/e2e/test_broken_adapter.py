@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.repository import ROOT
 
 SETTINGS = """
 connections:
@@ -20,22 +21,38 @@ connections:
     adapter: odd
     settings: {token: t}
     limits: {all: {requests: 5, seconds: 1}}
-  worse:
-    adapter: worse
-    settings: {}
 """
-ENTRIES = "[deskbridge.adapters]\nodd = odd:Adapter\nworse = worse:Worse\n"
-WORSE = '''"""An adapter that fails as soon as it is made."""
+START = """
 from adapters.vendors.memory.adapter import Memory
 from adapters.manifest import Manifest, Tier
-
-class Worse(Memory):
-    manifest = Manifest(title="Worse", roles=(), auth="none", tier=Tier.BRONZE, capabilities=frozenset())
-
+MANIFEST = Manifest(title="Broken", roles=(), auth="none", tier=Tier.BRONZE, capabilities=frozenset())
+class Broken(Memory):
+    manifest = MANIFEST
     @classmethod
     def endpoint(cls, settings):
-        raise KeyError("base_url")
-'''
+        return {"base_url": "http://127.0.0.1:9"}
+"""
+BESIDE = "from adapters.contract import Adapter\nclass Broken(Adapter): pass\n"
+MODULES = {
+    "odd": "import a_library_that_nobody_installed",
+    "leaves": "import sys\nsys.exit('I was meant to be run as a script')",
+    "lost": START + "    endpoint = classmethod(lambda cls, settings: 1 / 0)",
+    "stillborn": START + "    def __init__(self, **given):\n        raise OSError('no licence file')",
+    "unfinished": "from adapters.contract import Adapter\n" + START.replace("(Memory)", "(Adapter)"),
+    "later": BESIDE,
+    "misspelt": BESIDE,
+}
+"""What is wrong with each: its import, its manifest, or its making."""
+MANIFESTS = {"later": "contract = 99\n", "misspelt": "titel = 'Acme'\n"}
+REASONS = {
+    "odd": "a_library_that_nobody_installed",
+    "leaves": "meant to be run as a script",
+    "lost": "division by zero",
+    "stillborn": "no licence file",
+    "unfinished": "abstract method",
+    "later": "it is for contract 99",
+    "misspelt": "did you mean title?",
+}
 _LIMIT = 60.0
 
 
@@ -46,20 +63,25 @@ def third_party(tmp_path: Path) -> Path:
     about = folder / "deskbridge_odd-1.0.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: deskbridge-odd\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(ENTRIES)
-    (folder / "odd.py").write_text("import a_library_that_nobody_installed\n")
-    (folder / "worse.py").write_text(WORSE)
+    entries = [f"{name} = {name}.adapter:Broken" for name in MODULES]
+    (about / "entry_points.txt").write_text("\n".join(["[deskbridge.adapters]", *entries]))
+    for name, source in MODULES.items():
+        (folder / name).mkdir()
+        (folder / name / "adapter.py").write_text(source)
+        if name in MANIFESTS:
+            (folder / name / "manifest.toml").write_text(MANIFESTS[name])
     return folder
 
 
 @pytest.fixture
 def environment(third_party: Path, tmp_path: Path, database_url: str) -> dict[str, str]:
-    """Settings that name a good connection and two broken ones."""
+    """Settings that name a good connection and the broken ones."""
     config = tmp_path / "deskbridge.yaml"
-    config.write_text(SETTINGS)
+    others = [f"  {name}: {{adapter: {name}, settings: {{}}}}\n" for name in MODULES if name != "odd"]
+    config.write_text("".join([SETTINGS, *others]))
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DESKBRIDGE_")}
     return kept | {
-        "PYTHONPATH": str(third_party),
+        "PYTHONPATH": os.pathsep.join([str(third_party), str(ROOT)]),
         "DESKBRIDGE_DATABASE_URL": database_url,
         "DESKBRIDGE_CONFIG": str(config),
         "COLUMNS": "250",
@@ -103,13 +125,13 @@ def test_the_others_go_on(gateway: tuple[str, Path]) -> None:
     """A good connection judges its webhooks; the broken ones ask for theirs again; the log says why."""
     address, log = gateway
     assert httpx.post(f"{address}/hooks/shop", content=b"{}").status_code == 401
-    for name in ("odd", "worse"):
+    for name in MODULES:
         answer = httpx.post(f"{address}/hooks/{name}", content=b"{}")
         assert answer.status_code == 503
         assert answer.headers["retry-after"]
     told = log.read_text()
-    assert "a_library_that_nobody_installed" in told
-    assert told.count("adapter_broken") == 2
+    assert {name for name, reason in REASONS.items() if reason not in told} == set()
+    assert told.count("adapter_broken") == len(MODULES)
 
 
 def test_it_is_listed_with_the_reason(environment: dict[str, str]) -> None:
@@ -119,5 +141,7 @@ def test_it_is_listed_with_the_reason(environment: dict[str, str]) -> None:
         ran = subprocess.run(
             [command, "adapters", what], env=environment, capture_output=True, text=True, check=True
         )
-        assert "a_library_that_nobody_installed" in ran.stdout
+        told = " ".join(ran.stdout.split())
+        assert "a_library_that_nobody_installed" in told
+        assert "it is for contract 99" in told
         assert "chatwoot" in ran.stdout

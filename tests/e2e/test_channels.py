@@ -28,7 +28,7 @@ def overrides() -> dict[str, Any]:
 def watch(bridge: Bridge, viewer: str, stream: str) -> str:
     """A viewer comes to a live stream; their conversation."""
     state = bridge.helpdesk.state
-    return state.open(state.welcome(viewer), channel="live", attributes={"stream": stream}).id
+    return state.open(state.welcome(viewer), channel="live", stream=stream).id
 
 
 async def turns(bridge: Bridge) -> list[Any]:

@@ -32,8 +32,8 @@ class InhouseChat:
         self._numbers = itertools.count(1)
         self._telling: set[asyncio.Task[None]] = set()
 
-    def customer_says(self, customer_id: str, text: str) -> str:
-        """A customer writes; returns the conversation's id."""
+    def customer_says(self, customer_id: str, text: str, **where: str) -> str:
+        """A customer writes, `where`: the channel and the stream; returns the conversation's id."""
         customer = self.customers.setdefault(
             customer_id, {"id": customer_id, "name": "陳雅婷", "language": "en", "updated_at": _now()}
         )
@@ -47,6 +47,7 @@ class InhouseChat:
                 "status": "bot",
                 "tags": [],
                 "updated_at": _now(),
+                **where,
             },
         )
         self.post(number, {"from": "customer", "text": text})

@@ -98,7 +98,8 @@ async def test_a_queue_that_the_statistics_have_not_seen_costs_each_command_one_
 ) -> None:
     """Beside a long history the planner takes what waits for nothing; it must not read all of it for each."""
     waiting = """
-        INSERT INTO command (ref, customer_ref, connection, kind, body, key, priority, state, ready_at, created_at)
+        INSERT INTO command
+            (ref, customer_ref, connection, kind, body, key, priority, state, ready_at, created_at)
         SELECT n, n, 'crm', 'update_customer', '{}', n::text, 5, :state, :at, :at
         FROM generate_series(CAST(:first AS bigint), :last) AS n
     """

@@ -151,6 +151,7 @@ def test_a_walk_begins_at_an_end_that_is_old_enough(pauses: list[int], overlap: 
 HELD = HeldConversation(
     ref=1,
     channel="chat",
+    stream="",
     status="open",
     tags=["vip"],
     assignee={"id": "agent_1", "name": "Lin"},

@@ -54,7 +54,8 @@ async def pages_end(subject: Subject) -> None:
     longest = 0
     for kind in _listed(subject):
         cursors: list[str | None] = [None]
-        async for page in _walk(subject, kind):
+        seen: set[str] = set()
+        async for page in walk(subject, kind):
             for change in page.changes:
                 require_sound(change)
                 require(
@@ -67,8 +68,27 @@ async def pages_end(subject: Subject) -> None:
                 page.last or page.cursor not in cursors, f"{kind}: the cursor {page.cursor!r} comes twice"
             )
             cursors.append(page.cursor)
+            seen |= _ids(page)
+        await _require_the_end(subject, kind, cursors[-1], seen)
         longest = max(longest, len(cursors) - 1)
     require(longest > 1, "let the scripted vendor give something on two pages at least")
+
+
+async def _require_the_end(subject: Subject, kind: PullKind, cursor: str | None, seen: set[str]) -> None:
+    """What comes after the last page, if anything can be asked, is nothing that the walk didn't meet."""
+    try:
+        async with subject.opened() as (adapter, _):
+            after = await adapter.pull(kind, cursor, scope=scope_of(subject, kind))
+    except (AdapterError, AssertionError):
+        return
+    more = sorted(_ids(after) - seen)
+    require(
+        not more, f"a page of {kind} says that it is the last, and after its cursor {cursor!r} come {more}"
+    )
+
+
+def _ids(page: Page) -> set[str]:
+    return {record.id for change in page.changes for record in records_of(change)}
 
 
 @check(Tier.SILVER)
@@ -76,7 +96,7 @@ async def pages_resume(subject: Subject) -> None:
     """From a stored cursor another process gets the same page: nothing is kept in the adapter."""
     for kind in _listed(subject):
         cursor: str | None = None
-        async for page in _walk(subject, kind):
+        async for page in walk(subject, kind):
             async with subject.opened() as (adapter, _):
                 again = await adapter.pull(kind, cursor, scope=scope_of(subject, kind))
             require(again == page, f"{kind} from the cursor {cursor!r}: another process gets another page")
@@ -108,7 +128,7 @@ async def told_alike(subject: Subject) -> None:
     heard = [record for changes in subject.changes.values() for c in changes for record in records_of(c)]
     asked: list[Any] = []
     for kind in _listed(subject):
-        async for page in _walk(subject, kind):
+        async for page in walk(subject, kind):
             asked += [record for change in page.changes for record in records_of(change)]
     for needed in (ConversationRecord, MessageRecord):
         pairs = [(a, b) for a in heard for b in asked if type(a) is type(b) is needed and _comparable(a, b)]
@@ -214,11 +234,17 @@ def _listed(subject: Subject) -> list[PullKind]:
     return kinds
 
 
-async def _walk(subject: Subject, kind: PullKind) -> AsyncIterator[Page]:
+async def walk(subject: Subject, kind: PullKind) -> AsyncIterator[Page]:
+    """Every page of a listing at the scripted vendor."""
     async with subject.opened() as (adapter, _):
         cursor = None
         for _ in range(_PAGES):
-            page = await adapter.pull(kind, cursor, scope=scope_of(subject, kind))
+            page: Any = await adapter.pull(kind, cursor, scope=scope_of(subject, kind))
+            require(isinstance(page, Page), f"pull({kind}) gives {page!r:.80}: return a Page")
+            require(
+                page.cursor is None or isinstance(page.cursor, str),
+                f"pull({kind}) gives the cursor {page.cursor!r}: make it a text, for it is stored as one",
+            )
             yield page
             if page.last:
                 return

@@ -2,8 +2,9 @@
 
 import io
 import logging
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -11,8 +12,9 @@ import httpx
 
 from adapters.errors import AdapterError, Fatal, Held, Rejected, Retryable, Unsupported
 from adapters.manifest import Settings, Tier
+from adapters.model import Change, IdentityKind
 from adapters.testing.checking import check, require
-from adapters.testing.checks.operations import operations
+from adapters.testing.checks.operations import TEXT, operations
 from adapters.testing.subject import Subject
 from adapters.testing.vendor import Always, Respond, Watched
 
@@ -87,6 +89,51 @@ async def held_back(subject: Subject) -> None:
         require(error is held, f"{what}: an error of the engine's becomes {error!r}")
 
 
+@check(Tier.SILVER)
+async def asks_once(subject: Subject) -> None:
+    """What fails isn't asked again: trying again is the engine's, which knows the limits and the order."""
+    failing = {"503": _status(503), "429": _status(429), "a time-out": _raising(httpx.ReadTimeout)}
+    for failure, respond in failing.items():
+        for what, operate in operations(subject).items():
+            watched = Watched(Always(respond))
+            adapter = subject.make(watched)
+            with suppress(AdapterError):
+                await operate(adapter)
+            await adapter.aclose()
+            asked = Counter((each.method, str(each.url), each.content) for each in watched.seen)
+            again = [f"{method} {url}" for (method, url, _), times in asked.items() if times > 1]
+            require(not again, f"{what} asks {again} again after {failure}: raise it, the engine tries again")
+
+
+@check(Tier.BRONZE)
+async def words_stay(subject: Subject) -> None:
+    """What customers say, and their addresses, are neither logged nor printed."""
+    known = {text for changes in subject.changes.values() for c in changes for text in _personal(c)} | {TEXT}
+    printed = io.StringIO()
+    with _listening(client=logging.WARNING) as heard, redirect_stdout(printed), redirect_stderr(printed):
+        for body in subject.webhooks.values():
+            with suppress(Exception):
+                subject.parse(body)
+        for operate in operations(subject).values():
+            async with subject.opened() as (adapter, _):
+                with suppress(Exception):
+                    await operate(adapter)
+    for where, told in (("the log", heard.getvalue()), ("what is printed", printed.getvalue())):
+        require(
+            not any(text in told or repr(text)[1:-1] in told for text in known),
+            f"what customers say is in {where}: {told[:300]}. Log ids, if anything",
+        )
+
+
+def _personal(change: Change) -> Iterator[str]:
+    message, customer = getattr(change, "message", None), getattr(change, "customer", None)
+    if message is not None and len(message.text) > 4:  # noqa: PLR2004 - a word may be anywhere
+        yield message.text
+    if customer is not None:
+        kinds = (IdentityKind.EMAIL, IdentityKind.PHONE)
+        yield from (each.value for each in customer.identities if each.kind in kinds)
+
+
 @check(Tier.BRONZE)
 async def secrets_stay(subject: Subject) -> None:
     """No secret is in a repr, a log line, an error or an address, even where the vendor echoes it."""
@@ -147,26 +194,26 @@ def _raising(kind: type[httpx.TransportError]) -> Respond:
 
 
 @contextmanager
-def _listening() -> Iterator[io.StringIO]:
-    """What is logged, by anybody, at any level."""
+def _listening(*, client: int = logging.DEBUG) -> Iterator[io.StringIO]:
+    """What is logged, by anybody, at any level; by the HTTP client, from this one on."""
     heard = io.StringIO()
     handler = logging.StreamHandler(heard)
     root = logging.getLogger()
     before, root.handlers = root.handlers, [handler]
     try:
-        with heard_from(logging.DEBUG):
+        with heard_from(logging.DEBUG, client=client):
             yield heard
     finally:
         root.handlers = before
 
 
 @contextmanager
-def heard_from(level: int) -> Iterator[None]:
-    """Let the root and the HTTP client log from this level on."""
+def heard_from(level: int, *, client: int | None = None) -> Iterator[None]:
+    """Let the root and the HTTP client log from these levels on."""
     loggers = [logging.getLogger(name) for name in (None, "httpx", "httpcore")]
     before = [each.level for each in loggers]
     for each in loggers:
-        each.setLevel(level)
+        each.setLevel(level if client is None or each is loggers[0] else client)
     try:
         yield
     finally:

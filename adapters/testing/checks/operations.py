@@ -21,6 +21,7 @@ from adapters.model import (
     IdentityKind,
     Note,
     OpenConversation,
+    Person,
     PullKind,
     Query,
     ReleaseControl,
@@ -93,6 +94,39 @@ def commands(subject: Subject) -> dict[Capability, Command]:
         Capability.TAKE_CONTROL: TakeControl(**at),
         Capability.RELEASE_CONTROL: ReleaseControl(**at),
     }
+
+
+def shapes(subject: Subject) -> dict[str, Operation]:
+    """What is asked of an adapter in production beyond `commands` and `queries`, by what it is."""
+    can, ids = subject.adapter.manifest.capabilities, subject.ids
+    at: dict[str, Any] = {"key": KEY, "conversation_id": ids.conversation}
+    every: dict[str, tuple[Capability, Operation]] = {
+        f"set_status {status}": (Capability.SET_STATUS, _push(SetStatus(status=status, **at)))
+        for status in Status
+        if status is not Status.UNKNOWN
+    }
+    for what, to in (("a person", {"assignee_id": ids.person}), ("a team", {"team_id": "1"}), ("nobody", {})):
+        every[f"assign to {what}"] = (Capability.ASSIGN, _push(Assign(**at, **to)))
+    for name in ("add", "remove"):
+        only: dict[str, Any] = {name: ("kit",)}
+        every[f"change_tags, {name} only"] = (Capability.CHANGE_TAGS, _push(ChangeTags(**at, **only)))
+    for kind in IdentityKind:
+        sought = FindCustomer(identity=Identity(kind, "nobody@kit.example"))
+        every[f"find_customer by {kind}"] = (Capability.FIND_CUSTOMER, _find(sought))
+    named = UpdateCustomer(key=KEY, customer_id=ids.customer, name="陳雅婷")
+    every["update_customer, the name only"] = (Capability.UPDATE_CUSTOMER, _push(named))
+    emptied: dict[str, Any] = {"attributes": {"kit": None}}
+    gone = UpdateCustomer(key=KEY, customer_id=ids.customer, **emptied)
+    every["update_customer, an attribute taken away"] = (Capability.UPDATE_CUSTOMER, _push(gone))
+    less = UpdateConversation(**at, **emptied)
+    every["update_conversation, an attribute taken away"] = (Capability.UPDATE_CONVERSATION, _push(less))
+    spoken = msgspec.structs.replace(reply_of(subject), author=Author.AGENT, person=Person("kit-9", "王芳"))
+    every["reply of a person at a desk"] = (Capability.REPLY, _push(spoken))
+    bare = OpenConversation(key=KEY, subject="", text=TEXT, private=True)
+    every["open_conversation for a stranger, private"] = (Capability.OPEN_CONVERSATION, _push(bare))
+    offered = HandOver(summary=TEXT, offer=True, **at)
+    every["hand_over as an offer, to nobody named"] = (Capability.HAND_OVER, _push(offered))
+    return {what: ask for what, (needed, ask) in every.items() if needed in can}
 
 
 def reply_of(subject: Subject) -> Reply:

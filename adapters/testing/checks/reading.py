@@ -1,7 +1,8 @@
 """Webhooks: what they mean, read from the author's fixtures."""
 
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,11 +13,15 @@ from adapters.errors import Malformed, WebhookRefused
 from adapters.manifest import Capability, Tier
 from adapters.model import Author, Change, Found, MessagePosted
 from adapters.testing.checking import NotApplicable, check, require
-from adapters.testing.subject import Subject
+from adapters.testing.subject import Subject, listed
 from adapters.testing.vendor import texts
+from adapters.times import EPOCH
 
 _MOMENT = timedelta(minutes=1)
 _NEVER = datetime.max.replace(tzinfo=UTC)
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
+_NUMBER = re.compile(r"\d+\.0|\d(?:\.\d+)?e\+\d+")
 _STRANGE = (
     b"{}",
     b"[]",
@@ -80,7 +85,29 @@ def keyed(subject: Subject, file: str) -> None:
     for delivery in subject.deliveries(subject.webhooks[file]):
         require(delivery.key, f"{file}.json has no key: it could be accepted twice")
         require(delivery.lane, f"{file}.json has no lane: nothing would keep it in order")
-        subject.make().parse(delivery.body)
+        listed(subject.make().parse(delivery.body))
+
+
+@check(Tier.BRONZE)
+def lanes(subject: Subject) -> None:
+    """What happens in one conversation shares a lane, in which its order is kept; another has its own."""
+    found: dict[str, dict[str, str]] = {}
+    for name, body in subject.webhooks.items():
+        for delivery in subject.deliveries(body):
+            for place in _conversations(listed(subject.make().parse(delivery.body))):
+                found.setdefault(place, {})[name] = delivery.lane
+    for place, told in found.items():
+        require(
+            len(set(told.values())) == 1,
+            f"events of the conversation {place} have several lanes, in which one may overtake the other:"
+            f" {told}. Let receive() take the conversation's id as the lane",
+        )
+    shared = {lane for told in found.values() for lane in told.values()}
+    require(
+        len(shared) > 1 or len(found) < 2,  # noqa: PLR2004 - of one, nobody could tell
+        f"the conversations {sorted(found)} share the lane {shared}: they would wait for each other."
+        " Let receive() take the conversation's id as the lane",
+    )
 
 
 @check(Tier.BRONZE)
@@ -139,6 +166,11 @@ def speakers(subject: Subject) -> None:
     )
 
 
+def _conversations(changes: Iterable[Change]) -> set[str]:
+    told = (getattr(each, "conversation", None) for each in changes)
+    return {record.id for record in told if record is not None}
+
+
 def require_sound(change: Change | Found) -> None:
     """What holds for every change, and for whatever is found, wherever it comes from."""
     kind = type(change)
@@ -150,8 +182,13 @@ def require_sound(change: Change | Found) -> None:
     for where, value in _walk(change, kind.__name__):
         if isinstance(value, datetime):
             require(value.utcoffset() == timedelta(), f"{where} is {value!r}: make it aware, in UTC")
+            require(
+                value == EPOCH or _EARLIEST < value < _LATEST,
+                f"{where} is {value}: seconds and milliseconds are mixed up; see adapters.times.moment",
+            )
         if where.endswith((".id", "_id")) and isinstance(value, str):
             require(value.strip() and value != "None", f"{where} is {value!r}")
+            require(not _NUMBER.fullmatch(value), f"{where} is {value!r}: numbers of things are whole")
     if isinstance(change, MessagePosted):
         require(change.message.raw, "the message's raw is empty: the vendor's own shape must be kept")
 

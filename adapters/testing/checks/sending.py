@@ -21,10 +21,13 @@ from adapters.model import (
     MessageRecord,
     Note,
     OpenConversation,
+    PullKind,
+    Pushed,
     Reply,
 )
 from adapters.testing.checking import NotApplicable, check, require
-from adapters.testing.checks.operations import KEY, TEXT, commands, reply_of
+from adapters.testing.checks.asking import walk
+from adapters.testing.checks.operations import KEY, TEXT, commands, reply_of, shapes
 from adapters.testing.checks.reading import WORDS
 from adapters.testing.subject import Subject
 from adapters.testing.vendor import json_of, texts
@@ -79,11 +82,65 @@ async def declared_commands(subject: Subject) -> None:
                 pushed = await adapter.push(command)
             except AdapterError as error:
                 raise AssertionError(f"{needed} is declared, and {command} ends in {error!r}") from error
+        require(isinstance(pushed, Pushed), f"{needed}: push() gives {pushed!r:.80}: return a Pushed")
         require(watched.seen, f"{needed} is declared, and nothing is asked of the vendor")
         if isinstance(command, Reply | Note | OpenConversation):
             known = pushed.id or subject.adapter.keeps_tokens
             require(known, f"{needed} returns no id: nothing would tell its echo from others' words")
         require(pushed.at is None or pushed.at.tzinfo, f"{needed}: Pushed.at is not aware")
+
+
+@check(Tier.SILVER)
+async def notes_apart(subject: Subject) -> None:
+    """A note is sent otherwise than a reply: customers must never read what is for agents."""
+    can = subject.adapter.manifest.capabilities
+    if not {Capability.NOTE, Capability.REPLY} <= can:
+        raise NotApplicable("it can't write both")
+    asked = []
+    for needed in (Capability.NOTE, Capability.REPLY):
+        async with subject.opened() as (adapter, watched):
+            await adapter.push(commands(subject)[needed])
+        asked.append([(each.method, each.url, each.content) for each in watched.seen])
+    note, reply = asked
+    require(note != reply, "a note is sent by the very requests of a reply: customers would read it")
+    told = [c.message for cs in subject.changes.values() for c in cs if isinstance(c, MessagePosted)]
+    if Capability.PULL_MESSAGES in can:
+        async for page in walk(subject, PullKind.MESSAGES):
+            told += [change.message for change in page.changes if isinstance(change, MessagePosted)]
+    require(
+        any(each.private for each in told) or not told,
+        "no message that is told, by webhook or page, is private: show a note, for as a word to the customer"
+        " it would be taken for an agent who speaks",
+    )
+
+
+@check(Tier.SILVER)
+async def every_shape(subject: Subject) -> None:
+    """Every status, every way to assign, every kind of address is served, or refused by the contract."""
+    for what, ask in shapes(subject).items():
+        async with subject.opened(_Refusing(subject.vendor())) as (adapter, _):
+            try:
+                await ask(adapter)
+            except AdapterError:
+                continue
+            except Exception as error:
+                raise AssertionError(
+                    f"{what} ends in {error!r}: raise Unsupported for what the vendor lacks"
+                ) from error
+
+
+class _Refusing(httpx.AsyncBaseTransport):
+    """The scripted vendor; what its script lacks it refuses."""
+
+    def __init__(self, vendor: httpx.AsyncBaseTransport) -> None:
+        self._vendor = vendor
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The scripted answer, else 422."""
+        try:
+            return await self._vendor.handle_async_request(request)
+        except AssertionError:
+            return httpx.Response(422, json={})
 
 
 @check(Tier.SILVER)

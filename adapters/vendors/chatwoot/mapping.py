@@ -87,6 +87,7 @@ def conversation(raw: Raw, *, base_url: str, account_id: int, api_channel: str) 
         id=str(raw["id"]),
         customer_id=str(sender["id"]) if sender.get("id") is not None else _contact_id(raw),
         channel=_channel(raw, meta, api_channel),
+        stream=_stream(raw),
         status=_STATUSES.get(raw["status"], Status.UNKNOWN) if "status" in raw else UNSET,
         tags=texts(raw["labels"]) if "labels" in raw else UNSET,
         assignee=_assignee(meta),
@@ -266,6 +267,11 @@ def _described(raw: Raw, content: str) -> Iterator[str]:
             told += [" ".join(filter(None, named)), words(each.get("fallback_title")), where]
             told.append(words(each.get("data_url")))
         yield ", ".join(word for word in dict.fromkeys(told) if word and word not in content)
+
+
+def _stream(raw: Raw) -> str | UnsetType:
+    stated = raw.get("additional_attributes")
+    return words(stated.get("stream")) if isinstance(stated, dict) else UNSET
 
 
 def _attachment(raw: Raw) -> Attachment:

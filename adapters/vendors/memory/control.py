@@ -18,6 +18,7 @@ class _Say(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaul
     text: str
     conversation_id: str | None = None
     channel: str = "chat"
+    stream: str | None = None
     subject: str | None = None
     name: str | None = None
     email: str | None = None

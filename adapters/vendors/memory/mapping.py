@@ -157,6 +157,7 @@ def conversation(raw: dict[str, Any]) -> ConversationRecord:
         id=raw["id"],
         customer_id=raw["customer_id"],
         channel=_CHANNELS.get(raw["channel"], Channel.UNKNOWN),
+        stream=(raw["stream"] or "") if "stream" in raw else UNSET,
         status=STATUSES.get(raw["status"], Status.UNKNOWN),
         tags=tuple(raw.get("tags") or ()),
         assignee=Person(assignee["id"], assignee["name"]) if assignee else None,

@@ -44,6 +44,8 @@ class Conversation(msgspec.Struct, kw_only=True):
     id: str
     customer_id: str
     channel: str = "chat"
+    stream: str | None = None
+    """The live broadcast in which it takes place."""
     status: str = "pending"
     subject: str | None = None
     tags: list[str] = msgspec.field(default_factory=list)

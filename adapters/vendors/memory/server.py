@@ -97,6 +97,7 @@ class MemoryHelpdesk:
         *,
         conversation_id: str | None = None,
         channel: str = "chat",
+        stream: str | None = None,
         subject: str | None = None,
         files: tuple[File, ...] = (),
         **details: Any,
@@ -107,7 +108,7 @@ class MemoryHelpdesk:
         """
         customer = self.state.welcome(customer_id, **details)
         if conversation_id is None:
-            conversation = self.state.current(customer, channel=channel, subject=subject)
+            conversation = self.state.current(customer, channel=channel, stream=stream, subject=subject)
         else:
             conversation = self.state.conversation(conversation_id)
         return self.state.post(conversation, text, author="customer", files=files)

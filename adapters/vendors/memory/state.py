@@ -35,7 +35,7 @@ class State:
         """Who may speak at first, where there is a switchboard."""
         self.files: dict[str, tuple[str, bytes]] = {}
         self._threads: dict[str, list[Message]] = {}
-        self._current: dict[tuple[str, str], str] = {}
+        self._current: dict[tuple[str, str, str | None], str] = {}
         self._numbers = itertools.count(1)
         self._revisions = itertools.count(1)
         self._tell = tell
@@ -118,7 +118,7 @@ class State:
             **details,
         )
         self.conversations[conversation.id] = conversation
-        self._current[customer.id, channel] = conversation.id
+        self._current[customer.id, channel, conversation.stream] = conversation.id
         self._announce("conversation_changed", "customer", customer, conversation)
         return conversation
 
@@ -138,11 +138,13 @@ class State:
         customer = self.customer(conversation.customer_id)
         self._announce("control_changed", by, customer, conversation, act=act, **told)
 
-    def current(self, customer: Customer, *, channel: str, subject: str | None = None) -> Conversation:
-        """The customer's unresolved conversation on that channel, or a new one."""
-        known = self.conversations.get(self._current.get((customer.id, channel), ""))
+    def current(
+        self, customer: Customer, *, channel: str, stream: str | None = None, subject: str | None = None
+    ) -> Conversation:
+        """The customer's unresolved conversation on that channel, in that stream, or a new one."""
+        known = self.conversations.get(self._current.get((customer.id, channel, stream), ""))
         if known is None or known.status == "resolved":
-            return self.open(customer, channel=channel, subject=subject)
+            return self.open(customer, channel=channel, stream=stream, subject=subject)
         return known
 
     def post(
@@ -215,7 +217,7 @@ class State:
         for conversation in self.conversations.values():
             if conversation.customer_id == gone.id:
                 conversation.customer_id = kept.id
-                self._current[kept.id, conversation.channel] = conversation.id
+                self._current[kept.id, conversation.channel, conversation.stream] = conversation.id
         del self.customers[gone.id]
         self._touch(kept)
         self._announce("customers_merged", by, kept, gone_id=gone.id)
