@@ -75,7 +75,7 @@ def _held(holds: Iterable[Hold]) -> dict[str, list[Any]]:
 # moved on means that the right to speak is gone: the check rides in the claim, right before sending. So
 # does the one for messages that are held for echoes of ours: one may be a person's.
 # Each connection has its own list, so that a long one keeps nobody else's from being looked at.
-# OFFSET 0 keeps the look at earlier ones a probe of the index for each. As a join, the planner, whose statistics
+# OFFSET 0 keeps the look at earlier ones a probe of the index for each. As a join, the planner, whose counts
 # of a large table hardly ever see anything waiting, reads all that waits once for each that waits.
 _CLAIM = Direct(
     text("""
