@@ -22,6 +22,8 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
 _MISSING = re.compile(r"Object missing required field `(.+)`")
 _QUOTED = re.compile(r"^Invalid (?:enum )?value '(.*)'$")
 _MOST = 200
+_LARGEST = 20_000
+"""More values than any description needs; a few anchors that repeat each other would make millions."""
 _MERGE = "tag:yaml.org,2002:merge"
 _BOOL = "tag:yaml.org,2002:bool"
 
@@ -43,12 +45,15 @@ class Document:
         self._flaws: list[tuple[int, int, str]] = []
         self._gone: set[Place] = set()
         self.value: Any = None
+        self._built_nodes = 0
         try:
             node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
         except OSError as error:
             raise DescriptionError((f"{path}: can't be read ({error.strerror})",)) from error
         except UnicodeDecodeError as error:
             raise DescriptionError((f"{path}: is not UTF-8",)) from error
+        except RecursionError as error:
+            raise DescriptionError((f"{path}: its brackets are nested too deeply",)) from error
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
@@ -57,7 +62,10 @@ class Document:
             raise DescriptionError((told,)) from error
         if not isinstance(node, MappingNode):
             raise DescriptionError((f"{path}:1:1: a description is a mapping: begin it with `title: …`",))
-        self.value = self._built(node, ())
+        try:
+            self.value = self._built(node, ())
+        except RecursionError as error:
+            raise DescriptionError((f"{path}: something in it holds itself, by an anchor (`&`)",)) from error
 
     def refuse(self, place: Place, reason: str) -> None:
         """Note a mistake."""
@@ -136,6 +144,11 @@ class Document:
                 self._marks[(*each[:at], each[at] - 1, *each[at + 1 :])] = mark
 
     def _built(self, node: Node, place: Place) -> Any:
+        self._built_nodes += 1
+        if self._built_nodes > _LARGEST:
+            line = node.start_mark.line + 1
+            told = f"{self._name}:{line}: more than {_LARGEST} values, for anchors repeat others: write less"
+            raise DescriptionError((told,))
         match node:
             case MappingNode():
                 return self._mapping(node, place)

@@ -173,3 +173,23 @@ def test_secrets_show_nowhere(tmp_path: Path) -> None:
     """Neither in the adapter nor in what it is made of."""
     adapter = connect(tmp_path, ACME)
     assert SETTINGS["token"] not in repr(adapter.settings) + repr(adapter) + repr(vars(type(adapter)))
+
+
+_TENFOLD = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+
+
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("\n".join(["title: x", "a0: &a0 [x]", *_TENFOLD]), "anchors repeat others: write less"),
+        ("title: x\nrecords: &r {customer: *r}\n", "something in it holds itself"),
+        (f"title: {'[' * 3000}{']' * 3000}\n", "nested too deeply"),
+        ("title: x\nauth:\n\tkind: none\n", ":3:1: not YAML"),
+    ],
+)
+def test_a_file_that_would_fill_the_memory_is_refused(tmp_path: Path, text: str, cure: str) -> None:
+    """At once, with the reason, like any other mistake."""
+    path = tmp_path / "bomb.yaml"
+    path.write_text(text)
+    with pytest.raises(DescriptionError, match=cure):
+        registry.get("http", {"description": str(path)})
