@@ -15,7 +15,16 @@ from gateway.thin import Fetching
 from rules import turns
 from rules.turns import TurnState
 from rules.verdict import AnswerState
-from sync.lease import Closed, ClosedWithoutAi, Happening, Holder, Returned
+from sync.lease import (
+    Closed,
+    ClosedWithoutAi,
+    DeskBotTook,
+    Happening,
+    Holder,
+    OtherBotFellSilent,
+    OtherBotSpoke,
+    Returned,
+)
 from sync.lease import advance as advance_lease
 from sync.overlap import crossed
 from sync.priority import Priority
@@ -30,6 +39,8 @@ from sync.thread import (
 )
 
 EARLIER_TEXTS = 4
+BESIDE_ANOTHER_BOT = "another bot has the word"
+"""Why what a rule would have our AI say is only kept on record."""
 Sendable = model.Command | Answering | Fetching
 """What the outbox takes."""
 
@@ -46,6 +57,10 @@ def move_lease(stage: Stage, scene: Scene, happening: Happening, cause: str, occ
     )
     if before.holder is Holder.AI:
         thread.silenced += [AI, thread.conversation.connection]
+    if isinstance(happening, OtherBotSpoke | OtherBotFellSilent | DeskBotTook):
+        turns.pass_on(scene.history, thread.lease.epoch)
+    if not isinstance(happening, OtherBotSpoke | OtherBotFellSilent):
+        thread.bots_since = thread.lease.epoch
     match thread.lease.holder:
         case Holder.SAAS_AGENT:
             turns.end(scene.history, "person")
@@ -54,8 +69,10 @@ def move_lease(stage: Stage, scene: Scene, happening: Happening, cause: str, occ
             _remember(thread, happening)
             end_hand_off(stage, scene, "returned" if isinstance(happening, Returned) else "resolved")
         case Holder.OTHER_BOT:
-            turns.end(scene.history, "other_bot")
-        case Holder.DESK_AGENT | Holder.NOBODY:
+            turns.leave(scene.history)
+        case Holder.DESK_AGENT:
+            turns.end(scene.history, "person")
+        case Holder.NOBODY:
             pass
         case _:
             assert_never(thread.lease.holder)
@@ -93,6 +110,13 @@ def judge(stage: Stage, scene: Scene) -> None:
     """Judge the latest turns anew."""
     changed = turns.judge_latest(scene.history, stage.policies.measures, now=stage.now)
     scene.verdicts.extend(turn.verdict for turn in changed)
+
+
+def overhear(scene: Scene, text: str, said_at: datetime | None = None) -> bool:
+    """Take what another bot says for its answer, where it has the word; whether it belongs to the latest turn."""
+    return scene.thread.lease.holder is Holder.OTHER_BOT and turns.overhear(
+        scene.history, text, said_at=said_at
+    )
 
 
 def note_overlap(stage: Stage, scene: Scene, message: MessageState, occasion: Occasion) -> None:
@@ -161,6 +185,9 @@ def send(
     if not isinstance(command, model.Reply) or (connection or home) != home or scene.origin is not None:
         put(command, connection or home, turn)
         return
+    if for_ai and thread.lease.holder is Holder.OTHER_BOT:
+        put(command, home, turn, BESIDE_ANOTHER_BOT)
+        return
     for each in speaking.utter(stage, scene, command, turn):
         put(each.command, each.connection, turn if each.first else None, each.held_back)
 
@@ -187,8 +214,8 @@ def ask_ai(stage: Stage, scene: Scene, turn: TurnState, occasion: Occasion, *, r
     if turn.generation > 1:
         thread.silenced.append(AI)
         thread.commands = [c for c in thread.commands if c.connection != AI]
-    asked = [text for past in scene.history.stretch(turn.epoch)[:-1] for text in past.words]
-    earlier = [*thread.people.words, *asked]
+    asked = [text for past in scene.history.stretch(thread.bots_since)[:-1] for text in past.words]
+    earlier = list(dict.fromkeys([*thread.people.words, *asked]))
     question = Answering(
         key=f"answer-{turn.ref}-{turn.generation}",
         conversation_id=thread.conversation.id,
@@ -226,6 +253,7 @@ def answer_record(answer: AnswerPrepared) -> dict[str, Any]:
         case _:
             state = AnswerState.FAILED
     return {
+        "by": Holder.AI.value,
         "state": state.value,
         "text": answer.text,
         "confidence": answer.confidence,

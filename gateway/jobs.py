@@ -12,8 +12,7 @@ from adapters.model import Origin
 from config.clock import Clock
 from config.settings import VoiceSettings
 from gateway.metrics import Metrics
-from gateway.scene import CLOCK
-from gateway.wiring import BotSilence, DoubtSettled, OfferExpired, Tick, Timer
+from gateway.scene import CLOCK, BotSilence, DoubtSettled, OfferExpired, Tick, Timer
 from sync.store import doubts, inbox, timers
 from sync.store.inbox import RawEvent, lane_of
 

@@ -22,10 +22,22 @@ from config.settings import Settings
 from gateway import casework, packing, stream_store, touching
 from gateway.fieldwork import rules_of, updates
 from gateway.linking import link_rules
-from gateway.scene import DESK, INSIDE, Deed, Occasion, Opened, Policies, Received, Scene, Stage
+from gateway.scene import (
+    DESK,
+    INSIDE,
+    Deed,
+    DoubtSettled,
+    Occasion,
+    Opened,
+    Policies,
+    Received,
+    Scene,
+    Stage,
+    Timer,
+)
 from gateway.touching import home_of
-from gateway.wiring import DoubtSettled, Timer, advance
 from gateway.wiring import Event as Change
+from gateway.wiring import advance
 from sync.people import People
 from sync.priority import Priority
 from sync.pull import Pulled

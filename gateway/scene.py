@@ -49,6 +49,36 @@ class Received(Struct, frozen=True, kw_only=True, tag="received"):
     failure: str | None = None
 
 
+class Tick(Struct, frozen=True, kw_only=True, tag="tick"):
+    """Time has passed in a conversation whose customer waits."""
+
+    conversation_id: str
+
+
+class BotSilence(Struct, frozen=True, kw_only=True, tag="bot_silence"):
+    """The other bot that took the conversation in `epoch` has said nothing for as long as it may."""
+
+    conversation_id: str
+    epoch: int
+
+
+class OfferExpired(Struct, frozen=True, kw_only=True, tag="offer_expired"):
+    """Nobody has claimed a hand-off in time."""
+
+    conversation_id: str
+    hand_off: int
+
+
+class DoubtSettled(Struct, frozen=True, kw_only=True, tag="doubt_settled"):
+    """It can be known now whether a message that was held for an echo of ours is one."""
+
+    conversation_id: str
+
+
+Timer = Tick | BotSilence | OfferExpired | DoubtSettled
+"""What the clock puts into a lane."""
+
+
 class Answering(Struct, frozen=True, kw_only=True, tag="answer"):
     """The command to the AI: answer this turn."""
 

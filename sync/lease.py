@@ -38,6 +38,10 @@ class OtherBotSpoke(Struct, frozen=True):
     """A bot that isn't ours wrote to the customer."""
 
 
+class DeskBotTook(Struct, frozen=True):
+    """What was offered to people at a desk elsewhere is with a bot there."""
+
+
 class OtherBotFellSilent(Struct, frozen=True):
     """The bot that has the conversation has said nothing for as long as the settings allow."""
 
@@ -77,6 +81,7 @@ class ClosedWithoutAi(Struct, frozen=True):
 Happening = (
     PersonSpoke
     | OtherBotSpoke
+    | DeskBotTook
     | OtherBotFellSilent
     | Assigned
     | PersonOpened
@@ -89,13 +94,14 @@ Happening = (
 
 _AI, _BOT, _NONE, _SAAS, _DESK = Holder
 _COLUMN = {holder: number for number, holder in enumerate(Holder)}
-# Every pair is decided here. A person who speaks gets it from anyone; a bot only from our AI; what a
-# bot, a rule or a vendor's status does never takes it from a person.
+# Every pair is decided here. A person who speaks gets it from anyone; a bot only from our AI, or at the desk to
+# which it was offered; what a bot, a rule or a vendor's status does never takes it from a person.
 _TABLE: MappingProxyType[type[Happening], tuple[Holder, Holder, Holder, Holder, Holder]] = MappingProxyType(
     {
         # held by:            AI     BOT    NONE   SAAS   DESK
         PersonSpoke:         (_SAAS, _SAAS, _SAAS, _SAAS, _SAAS),
         OtherBotSpoke:       (_BOT,  _BOT,  _NONE, _SAAS, _DESK),
+        DeskBotTook:         (_BOT,  _BOT,  _BOT,  _SAAS, _DESK),
         OtherBotFellSilent:  (_AI,   _AI,   _NONE, _SAAS, _DESK),
         Assigned:            (_SAAS, _SAAS, _SAAS, _SAAS, _DESK),
         PersonOpened:        (_NONE, _NONE, _NONE, _SAAS, _DESK),

@@ -22,6 +22,8 @@ _SILENT_BOTS = text("""
 SELECT v.connection, v.id, v.lease_epoch AS epoch FROM conversation v
 WHERE v.lease_holder = 'other_bot' AND v.lease_since < :before
   AND NOT EXISTS (
+    SELECT 1 FROM hand_off h WHERE h.conversation_ref = v.ref AND h.state IN ('offered', 'claimed'))
+  AND NOT EXISTS (
     SELECT 1 FROM message m
     WHERE m.conversation_ref = v.ref AND m.author = 'ai' AND m.command_ref IS NULL AND NOT m.private
       AND m.seen_at >= :before)
@@ -30,7 +32,10 @@ ORDER BY v.lease_since LIMIT :most
 
 
 async def silent_bots(connection: AsyncConnection, *, before: datetime) -> list[Place]:
-    """Conversations that another bot has and in which it hasn't spoken since `before`."""
+    """Conversations that another bot has and in which it hasn't spoken since `before`.
+
+    What was handed to a desk elsewhere is its bot's until somebody there, or a rule, decides otherwise.
+    """
     rows = await connection.execute(_SILENT_BOTS, {"before": before, "most": MOST})
     return [Place(**row) for row in rows.mappings()]
 
@@ -60,7 +65,7 @@ async def waiting_since(connection: AsyncConnection) -> datetime | None:
     since: datetime | None = await connection.scalar(
         text("""
         SELECT min(v.lease_since) FROM hand_off h JOIN conversation v ON v.ref = h.conversation_ref
-        WHERE h.state = 'offered'
+        WHERE h.state = 'offered' AND v.lease_holder <> 'other_bot'
         """)
     )
     return since

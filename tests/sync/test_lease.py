@@ -15,6 +15,7 @@ from sync.lease import (
     Claimed,
     Closed,
     ClosedWithoutAi,
+    DeskBotTook,
     HandedOff,
     Happening,
     Holder,
@@ -37,6 +38,7 @@ TABLE = """
 PersonSpoke         saas_agent  saas_agent  saas_agent  =           saas_agent
 PersonSpoke(BEN)    saas_agent  saas_agent  saas_agent  !           saas_agent
 OtherBotSpoke       other_bot   =           =           =           =
+DeskBotTook         other_bot   =           other_bot   =           =
 OtherBotFellSilent  =           ai          =           =           =
 Assigned(BEN)       saas_agent  saas_agent  saas_agent  !           =
 PersonOpened        nobody      nobody      =           =           =
@@ -50,6 +52,7 @@ HAPPENINGS: dict[str, Happening] = {
     "PersonSpoke": PersonSpoke(None),
     "PersonSpoke(BEN)": PersonSpoke(BEN),
     "OtherBotSpoke": OtherBotSpoke(),
+    "DeskBotTook": DeskBotTook(),
     "OtherBotFellSilent": OtherBotFellSilent(),
     "Assigned(BEN)": Assigned(BEN),
     "PersonOpened": PersonOpened(),
