@@ -17,7 +17,6 @@ from rules.turns import TurnState
 from rules.verdict import AnswerState
 from sync.lease import (
     Closed,
-    ClosedWithoutAi,
     DeskBotTook,
     Happening,
     Holder,
@@ -34,7 +33,6 @@ from sync.thread import (
     NewCommand,
     Overlap,
     PeoplePast,
-    Thread,
     person_of,
 )
 
@@ -61,32 +59,41 @@ def move_lease(stage: Stage, scene: Scene, happening: Happening, cause: str, occ
         turns.pass_on(scene.history, thread.lease.epoch)
     if not isinstance(happening, OtherBotSpoke | OtherBotFellSilent):
         thread.bots_since = thread.lease.epoch
-    match thread.lease.holder:
+    if isinstance(happening, Returned | Closed):
+        _begin_again(stage, scene, happening)
+    _part(stage, scene)
+
+
+def _part(stage: Stage, scene: Scene) -> None:
+    """Who has the word now leaves nothing open of who had it before."""
+    match scene.thread.lease.holder:
         case Holder.SAAS_AGENT:
             turns.end(scene.history, "person")
             end_hand_off(stage, scene, "taken")
-        case Holder.AI:
-            _remember(thread, happening)
-            end_hand_off(stage, scene, "returned" if isinstance(happening, Returned) else "resolved")
-        case Holder.OTHER_BOT:
-            turns.leave(scene.history)
         case Holder.DESK_AGENT:
             turns.end(scene.history, "person")
-        case Holder.NOBODY:
+        case Holder.OTHER_BOT:
+            turns.leave(scene.history)
+        case Holder.AI | Holder.NOBODY:
             pass
         case _:
-            assert_never(thread.lease.holder)
+            assert_never(scene.thread.lease.holder)
 
 
-def _remember(thread: Thread, happening: Happening) -> None:
-    """The AI has it again: from people, whom it remembers, or for a new matter."""
+def _begin_again(stage: Stage, scene: Scene, happening: Returned | Closed) -> None:
+    """A bot has it again: from people, who are remembered, or for a new matter."""
+    thread = scene.thread
+    if happening.to is Holder.NOBODY:
+        return
     match happening:
         case Returned():
             thread.people = msgspec.structs.replace(thread.people, returns=thread.people.returns + 1)
+            end_hand_off(stage, scene, "returned")
         case Closed():
             thread.people = PeoplePast()
+            end_hand_off(stage, scene, "resolved")
         case _:
-            pass
+            assert_never(happening)
 
 
 def close(stage: Stage, scene: Scene, occasion: Occasion) -> None:
@@ -94,15 +101,15 @@ def close(stage: Stage, scene: Scene, occasion: Occasion) -> None:
     turns.end(scene.history, "closed")
     if occasion.live:
         judge(stage, scene)
-    with_ai = stage.has_ai(scene.thread.conversation.connection)
-    move_lease(stage, scene, Closed() if with_ai else ClosedWithoutAi(), "resolved", occasion)
+    voice = stage.first_voice(scene.thread.conversation.connection)
+    move_lease(stage, scene, Closed(voice), "resolved", occasion)
     end_hand_off(stage, scene, "resolved")
 
 
 def give_back(stage: Stage, scene: Scene, cause: str, occasion: Occasion) -> None:
-    """People are through with it: the AI has it again, where it answers at all."""
-    with_ai = stage.has_ai(scene.thread.conversation.connection)
-    move_lease(stage, scene, Returned() if with_ai else ClosedWithoutAi(), cause, occasion)
+    """People are through with it: whoever answers first there has it again."""
+    voice = stage.first_voice(scene.thread.conversation.connection)
+    move_lease(stage, scene, Returned(voice), cause, occasion)
     end_hand_off(stage, scene, "returned")
 
 
@@ -113,10 +120,9 @@ def judge(stage: Stage, scene: Scene) -> None:
 
 
 def overhear(scene: Scene, text: str, said_at: datetime | None = None) -> bool:
-    """Take what another bot says for its answer, where it has the word; whether it belongs to the latest turn."""
-    return scene.thread.lease.holder is Holder.OTHER_BOT and turns.overhear(
-        scene.history, text, said_at=said_at
-    )
+    """Take what another bot says for its answer, where it has the word; whether it answers the latest turn."""
+    theirs = scene.thread.lease.holder is Holder.OTHER_BOT
+    return theirs and turns.overhear(scene.history, text, said_at=said_at)
 
 
 def note_overlap(stage: Stage, scene: Scene, message: MessageState, occasion: Occasion) -> None:

@@ -115,7 +115,8 @@ def _follow(stage: Stage, scene: Scene, offered: HandOffState, occasion: Occasio
         _offer_again(stage, scene, offered, plan, cause="too_many_returns")
         return
     else:
-        acts.move_lease(stage, scene, Returned(), "nobody_came", because)
+        voice = stage.first_voice(scene.thread.conversation.connection)
+        acts.move_lease(stage, scene, Returned(voice), "nobody_came", because)
         acts.set_status(stage, scene, Status.PENDING, because)
     control.take_back(stage, scene, because)
     _tell(stage, scene, plan.say, because)

@@ -231,7 +231,7 @@ def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> bo
 
 
 def _concerns(change: DeskActed, hand_off: HandOffState) -> bool:
-    """Whether it was done for this hand-off: it may have been another's when it was done, in the same ticket."""
+    """Whether it was done for this hand-off, or for an earlier one in the same ticket."""
     same = change.ticket is not None and (change.desk, change.ticket) == (hand_off.to, hand_off.ticket)
     return same or hand_off.ref == change.hand_off
 

@@ -16,7 +16,9 @@ from rules.engine import Fired
 from rules.policy import Policy
 from rules.turns import History
 from rules.verdict import Measures
+from sync.echo import Sent
 from sync.fields import FieldRules
+from sync.lease import Holder
 from sync.people import People
 from sync.store.tickets import Origin
 from sync.thread import CustomerState, MessageState, NewCommand, Refs, Thread
@@ -148,6 +150,8 @@ class Stage(Struct, kw_only=True):
     """The customers of whom live events told something new, each with the last of these events."""
     abilities: Mapping[str, frozenset[Capability]] = field(default_factory=dict)
     """What the adapter of each connection can do."""
+    origins: dict[tuple[str, str], tuple[Origin, list[Sent]]] = field(default_factory=dict)
+    """Of conversations at desks elsewhere that are new: for what they were opened, and what we said there."""
     streams: dict[StreamKey, Stream] = field(default_factory=dict)
     """What was said lately in the live streams that the batch touches."""
     deeds: list[Deed] = field(default_factory=list)
@@ -157,8 +161,14 @@ class Stage(Struct, kw_only=True):
 
     def has_ai(self, connection: str) -> bool:
         """Whether our AI answers at this connection."""
+        return self.first_voice(connection) is Holder.AI
+
+    def first_voice(self, connection: str) -> Holder:
+        """Who answers first at this connection: our AI, the vendor's own bot, or nobody."""
         found = self.settings.connections.get(connection)
-        return found is not None and found.ai and found.role != "desk"
+        if found is None or not found.ai or found.role == "desk":
+            return Holder.NOBODY
+        return Holder.OTHER_BOT if found.ai == "theirs" else Holder.AI
 
     def can(self, connection: str, capability: Capability) -> bool:
         """Whether the vendor at this connection can do that."""

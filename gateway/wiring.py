@@ -56,7 +56,6 @@ from sync.people import Cause, new_customer
 from sync.priority import Priority
 from sync.thread import ConversationState, CustomerState, LeaseMove, MessageState, Spoken, Thread
 
-
 Event = Change | Timer | Received | Opened
 _FromInside = AnswerPrepared | DeskActed | Received | Timer
 # A customer's reply, an automation or a bot may open a conversation, too: that takes it from nobody.
@@ -221,11 +220,13 @@ def _new_scene(stage: Stage, home: str, record: ConversationRecord, occasion: Oc
     conversation = ConversationState(
         ref=stage.refs.next(), connection=home, id=record.id, created_at=stage.now, dirty=True
     )
-    first = first_lease(assignee=assignee, ai=stage.has_ai(home), now=stage.now)
+    first = first_lease(assignee=assignee, voice=stage.first_voice(home), now=stage.now)
     move = LeaseMove(ref=stage.refs.next(), lease=first, cause="first_seen", event_ref=occasion.event_ref)
+    origin, ours = stage.origins.get((home, record.id), (None, []))
     return Scene(
-        thread=Thread(conversation=conversation, lease=first, is_new=True, lease_moves=[move]),
+        thread=Thread(conversation=conversation, lease=first, is_new=True, lease_moves=[move], ledger=ours),
         history=History(conversation_ref=conversation.ref),
+        origin=origin,
     )
 
 
@@ -312,7 +313,11 @@ def _react_to_status(
 def _conclude(stage: Stage, scene: Scene, resolved: mirror.Resolved, occasion: Occasion) -> None:
     """It was resolved: who had it lets go, and what the customer has said since is for the AI."""
     holder = scene.thread.lease.holder
-    if resolved.since and holder is Holder.AI:
+    if (
+        resolved.since
+        and holder in _BOTS
+        and holder is stage.first_voice(scene.thread.conversation.connection)
+    ):
         return  # who has heard it already
     if resolved.late and not (occasion.live and holder is Holder.SAAS_AGENT):
         return

@@ -112,7 +112,7 @@ async def begun_by_the_other_bot(bridge: Bridge, **details: Any) -> str:
 
 
 async def test_three_failed_turns_of_another_bot_bring_a_person(bridge: Bridge) -> None:
-    """The same verdicts, the same rule, the same words to the customer; then the bot is not heard any more."""
+    """The same verdicts, the same rule, the same words to the customer; the bot takes nothing any more."""
     conversation = await begun_by_the_other_bot(bridge)
     await asked_and_answered(bridge, "Where is my parcel?", "Parcels!", "Lots.", conversation=conversation)
     await asked_and_answered(

@@ -33,7 +33,7 @@ messages:
   answer.failed: {zh: 出错了, en: That failed.}
 """
 QUESTIONS = ("我的包裹到哪里了？", "我问的是包裹到哪里了", "答非所问", "没有用")
-"""The parcel; the parcel once more; two complaints. Each but the first says that the answer before was no use."""
+"""The parcel; the parcel once more; two complaints. All but the first say that the last answer was no use."""
 ROBOT = "您可以在“我的订单”里查看。"
 
 
@@ -104,7 +104,7 @@ def texts(bridge: ChatwootBridge, thread: Thread) -> list[str]:
 async def test_qiyus_robot_fails_three_turns_and_a_person_there_takes_over(
     chatwoot_bridge: ChatwootBridge, qiyu: FakeQiyu
 ) -> None:
-    """Its words reach the customer, its turns are judged as ours; a person of the queue answers, and closes."""
+    """Its words reach the customer, its turns are judged as ours; a person there answers, and closes."""
     bridge = chatwoot_bridge
     thread = await ask(bridge, qiyu, QUESTIONS[:3])
     assert texts(bridge, thread) == [ROBOT] * 3
