@@ -45,8 +45,8 @@ class ConnectionSettings(_Frozen):
     """The adapter that speaks to it, such as `memory` or `chatwoot`."""
     role: Literal["helpdesk", "desk", "crm", "erp"] = "helpdesk"
     """What it is to us."""
-    ai: bool = True
-    """Whether our AI answers first here."""
+    ai: bool | Literal["theirs"] = True
+    """Whose AI answers first here: ours (`true`), the vendor's own bot (`theirs`), or nobody's (`false`)."""
     account: str | None = None
     """The vendor's account, if not its own: connections that name the same one share its limits."""
     limits: dict[str, LimitSettings] = Field(default_factory=dict)
@@ -287,6 +287,13 @@ class Settings(BaseSettings):
     def manners(self, channel: str) -> ChannelSettings:
         """How one speaks on this channel."""
         return self.channels.of(channel)
+
+    @property
+    def with_our_ai(self) -> tuple[str, ...]:
+        """The connections at which our AI answers."""
+        return tuple(
+            name for name, chosen in self.connections.items() if chosen.ai is True and chosen.role != "desk"
+        )
 
     @property
     def desks(self) -> frozenset[str]:

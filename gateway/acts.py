@@ -15,7 +15,15 @@ from gateway.thin import Fetching
 from rules import turns
 from rules.turns import TurnState
 from rules.verdict import AnswerState
-from sync.lease import Closed, ClosedWithoutAi, Happening, Holder, Returned
+from sync.lease import (
+    Closed,
+    DeskBotTook,
+    Happening,
+    Holder,
+    OtherBotFellSilent,
+    OtherBotSpoke,
+    Returned,
+)
 from sync.lease import advance as advance_lease
 from sync.overlap import crossed
 from sync.priority import Priority
@@ -25,11 +33,12 @@ from sync.thread import (
     NewCommand,
     Overlap,
     PeoplePast,
-    Thread,
     person_of,
 )
 
 EARLIER_TEXTS = 4
+BESIDE_ANOTHER_BOT = "another bot has the word"
+"""Why what a rule would have our AI say is only kept on record."""
 Sendable = model.Command | Answering | Fetching
 """What the outbox takes."""
 
@@ -46,30 +55,45 @@ def move_lease(stage: Stage, scene: Scene, happening: Happening, cause: str, occ
     )
     if before.holder is Holder.AI:
         thread.silenced += [AI, thread.conversation.connection]
-    match thread.lease.holder:
+    if isinstance(happening, OtherBotSpoke | OtherBotFellSilent | DeskBotTook):
+        turns.pass_on(scene.history, thread.lease.epoch)
+    if not isinstance(happening, OtherBotSpoke | OtherBotFellSilent):
+        thread.bots_since = thread.lease.epoch
+    if isinstance(happening, Returned | Closed):
+        _begin_again(stage, scene, happening)
+    _part(stage, scene)
+
+
+def _part(stage: Stage, scene: Scene) -> None:
+    """Who has the word now leaves nothing open of who had it before."""
+    match scene.thread.lease.holder:
         case Holder.SAAS_AGENT:
             turns.end(scene.history, "person")
             end_hand_off(stage, scene, "taken")
-        case Holder.AI:
-            _remember(thread, happening)
-            end_hand_off(stage, scene, "returned" if isinstance(happening, Returned) else "resolved")
+        case Holder.DESK_AGENT:
+            turns.end(scene.history, "person")
         case Holder.OTHER_BOT:
-            turns.end(scene.history, "other_bot")
-        case Holder.DESK_AGENT | Holder.NOBODY:
+            turns.leave(scene.history)
+        case Holder.AI | Holder.NOBODY:
             pass
         case _:
-            assert_never(thread.lease.holder)
+            assert_never(scene.thread.lease.holder)
 
 
-def _remember(thread: Thread, happening: Happening) -> None:
-    """The AI has it again: from people, whom it remembers, or for a new matter."""
+def _begin_again(stage: Stage, scene: Scene, happening: Returned | Closed) -> None:
+    """A bot has it again: from people, who are remembered, or for a new matter."""
+    thread = scene.thread
+    if happening.to is Holder.NOBODY:
+        return
     match happening:
         case Returned():
             thread.people = msgspec.structs.replace(thread.people, returns=thread.people.returns + 1)
+            end_hand_off(stage, scene, "returned")
         case Closed():
             thread.people = PeoplePast()
+            end_hand_off(stage, scene, "resolved")
         case _:
-            pass
+            assert_never(happening)
 
 
 def close(stage: Stage, scene: Scene, occasion: Occasion) -> None:
@@ -77,15 +101,15 @@ def close(stage: Stage, scene: Scene, occasion: Occasion) -> None:
     turns.end(scene.history, "closed")
     if occasion.live:
         judge(stage, scene)
-    with_ai = stage.has_ai(scene.thread.conversation.connection)
-    move_lease(stage, scene, Closed() if with_ai else ClosedWithoutAi(), "resolved", occasion)
+    voice = stage.first_voice(scene.thread.conversation.connection)
+    move_lease(stage, scene, Closed(voice), "resolved", occasion)
     end_hand_off(stage, scene, "resolved")
 
 
 def give_back(stage: Stage, scene: Scene, cause: str, occasion: Occasion) -> None:
-    """People are through with it: the AI has it again, where it answers at all."""
-    with_ai = stage.has_ai(scene.thread.conversation.connection)
-    move_lease(stage, scene, Returned() if with_ai else ClosedWithoutAi(), cause, occasion)
+    """People are through with it: whoever answers first there has it again."""
+    voice = stage.first_voice(scene.thread.conversation.connection)
+    move_lease(stage, scene, Returned(voice), cause, occasion)
     end_hand_off(stage, scene, "returned")
 
 
@@ -93,6 +117,12 @@ def judge(stage: Stage, scene: Scene) -> None:
     """Judge the latest turns anew."""
     changed = turns.judge_latest(scene.history, stage.policies.measures, now=stage.now)
     scene.verdicts.extend(turn.verdict for turn in changed)
+
+
+def overhear(scene: Scene, text: str, said_at: datetime | None = None) -> bool:
+    """Take what another bot says for its answer, where it has the word; whether it answers the latest turn."""
+    theirs = scene.thread.lease.holder is Holder.OTHER_BOT
+    return theirs and turns.overhear(scene.history, text, said_at=said_at)
 
 
 def note_overlap(stage: Stage, scene: Scene, message: MessageState, occasion: Occasion) -> None:
@@ -161,6 +191,9 @@ def send(
     if not isinstance(command, model.Reply) or (connection or home) != home or scene.origin is not None:
         put(command, connection or home, turn)
         return
+    if for_ai and thread.lease.holder is Holder.OTHER_BOT:
+        put(command, home, turn, BESIDE_ANOTHER_BOT)
+        return
     for each in speaking.utter(stage, scene, command, turn):
         put(each.command, each.connection, turn if each.first else None, each.held_back)
 
@@ -187,8 +220,8 @@ def ask_ai(stage: Stage, scene: Scene, turn: TurnState, occasion: Occasion, *, r
     if turn.generation > 1:
         thread.silenced.append(AI)
         thread.commands = [c for c in thread.commands if c.connection != AI]
-    asked = [text for past in scene.history.stretch(turn.epoch)[:-1] for text in past.words]
-    earlier = [*thread.people.words, *asked]
+    asked = [text for past in scene.history.stretch(thread.bots_since)[:-1] for text in past.words]
+    earlier = list(dict.fromkeys([*thread.people.words, *asked]))
     question = Answering(
         key=f"answer-{turn.ref}-{turn.generation}",
         conversation_id=thread.conversation.id,
@@ -226,6 +259,7 @@ def answer_record(answer: AnswerPrepared) -> dict[str, Any]:
         case _:
             state = AnswerState.FAILED
     return {
+        "by": Holder.AI.value,
         "state": state.value,
         "text": answer.text,
         "confidence": answer.confidence,

@@ -1,23 +1,27 @@
 """The facts that policies read, gathered from what is on the stage. Pure."""
 
 from datetime import timedelta
+from typing import Any
 
 from adapters.model import Channel, Status
 from gateway.scene import Occasion, Scene, Stage
 from rules import facts as vocabulary
 from rules.facts import Facts
 from rules.signals import SignalName, asked_for_person, did_not_help
-from rules.turns import TurnState, failed_in_a_row
-from rules.verdict import Outcome
+from rules.turns import OTHER_BOT, TurnState, failed_in_a_row
+from rules.verdict import AnswerState, Outcome
+from sync.lease import Holder
 from sync.thread import CustomerState
 
 
 def gather(stage: Stage, scene: Scene, occasion: Occasion) -> Facts:
     """What is known about a conversation now."""
     conversation, held = scene.thread.conversation, scene.thread.lease
+    # Where a robot at the desk has the word, nobody waits in a queue.
+    waits_in = scene.thread.hand_off if held.holder is not Holder.OTHER_BOT else None
     turn = scene.history.current
     waiting = timedelta()
-    if turn is not None and turn.state == "collecting" and not turn.ended_by:
+    if turn is not None and turn.unanswered:
         waiting = max(waiting, stage.now - turn.opened_at)
     return Facts(
         now=stage.now,
@@ -29,7 +33,7 @@ def gather(stage: Stage, scene: Scene, occasion: Occasion) -> Facts:
             status=Status(conversation.status),
             tags=tuple(conversation.tags),
             language=conversation.language,
-            queue=scene.thread.hand_off.queue if scene.thread.hand_off else "",
+            queue=waits_in.queue if waits_in else "",
         ),
         customer=_customer(stage, scene.thread.customer),
         message=_message(turn),
@@ -61,6 +65,7 @@ def _turn(turn: TurnState | None) -> vocabulary.TurnFacts:
     return vocabulary.TurnFacts(
         number=turn.number,
         answer=turn.answer_state,
+        answered_by=_answered_by(turn),
         verdict=Outcome(turn.verdict),
         signals=tuple(SignalName(signal["name"]) for signal in turn.signals),
         asked_for_person=any(asked_for_person(text) for text in turn.words),
@@ -68,8 +73,22 @@ def _turn(turn: TurnState | None) -> vocabulary.TurnFacts:
     )
 
 
+def _answered_by(turn: TurnState) -> vocabulary.Bot:
+    if turn.answer is None:
+        return vocabulary.Bot.NONE
+    return vocabulary.Bot.OTHER_BOT if turn.is_others else vocabulary.Bot.AI
+
+
+def _sureness(answer: dict[str, Any]) -> float:
+    """How sure an answer was; a bot that doesn't say is taken at its word, as verdicts take it."""
+    told: float | None = answer.get("confidence")
+    if told is None and answer.get("by") == OTHER_BOT and answer["state"] == AnswerState.SENT:
+        return 1.0
+    return told or 0.0
+
+
 def _ai(scene: Scene) -> vocabulary.AiFacts:
-    stretch = scene.history.stretch(scene.thread.lease.epoch)
+    stretch = scene.history.stretch(scene.thread.bots_since)
     answers = [turn.answer for turn in scene.history.turns if turn.answer]
     latest = answers[-1] if answers else {}
     return vocabulary.AiFacts(
@@ -77,6 +96,6 @@ def _ai(scene: Scene) -> vocabulary.AiFacts:
         failed_turns=failed_in_a_row(stretch),
         returns=scene.thread.people.returns,
         failed_turns_total=sum(turn.verdict == Outcome.UNRESOLVED for turn in scene.history.turns),
-        confidence=latest.get("confidence") or 0.0,
+        confidence=_sureness(latest),
         last_failure=latest.get("failure") or "",
     )

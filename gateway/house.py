@@ -91,7 +91,7 @@ class House:
         """A worker with these parts."""
         look = partial(look_at_waiting, self.engine, self.clock, self.policies.measures.silence_after)
         age = partial(storage.age_payloads, self.engine, self.settings.storage.keep_payloads)
-        voices = partial(look_at_voices, self.engine, self.clock, self.settings.voice)
+        voices = partial(look_at_voices, self.engine, self.clock, self.settings)
         pulling = pull_jobs(
             engine=self.engine,
             settings=self.settings,

@@ -10,10 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 import rules.store as rules_store
 from adapters.model import Origin
 from config.clock import Clock
-from config.settings import VoiceSettings
+from config.settings import Settings
 from gateway.metrics import Metrics
-from gateway.scene import CLOCK
-from gateway.wiring import BotSilence, DoubtSettled, OfferExpired, Tick, Timer
+from gateway.scene import CLOCK, BotSilence, DoubtSettled, OfferExpired, Tick, Timer
 from sync.store import doubts, inbox, timers
 from sync.store.inbox import RawEvent, lane_of
 
@@ -35,11 +34,13 @@ async def look_at_waiting(engine: AsyncEngine, clock: Clock, silence_after: time
         await _ring(connection, due, now)
 
 
-async def look_at_voices(engine: AsyncEngine, clock: Clock, settings: VoiceSettings) -> None:
+async def look_at_voices(engine: AsyncEngine, clock: Clock, settings: Settings) -> None:
     """Wake conversations that another bot left, for which nobody came in time, or whose doubt is settled."""
     now = clock()
     async with engine.begin() as connection:
-        silent = await timers.silent_bots(connection, before=now - settings.other_bot_silence)
+        silent = await timers.silent_bots(
+            connection, before=now - settings.voice.other_bot_silence, at=settings.with_our_ai
+        )
         due: list[tuple[str, str, Timer]] = [
             (
                 place.connection,

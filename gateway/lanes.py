@@ -22,10 +22,22 @@ from config.settings import Settings
 from gateway import casework, packing, stream_store, touching
 from gateway.fieldwork import rules_of, updates
 from gateway.linking import link_rules
-from gateway.scene import DESK, INSIDE, Deed, Occasion, Opened, Policies, Received, Scene, Stage
+from gateway.scene import (
+    DESK,
+    INSIDE,
+    Deed,
+    DoubtSettled,
+    Occasion,
+    Opened,
+    Policies,
+    Received,
+    Scene,
+    Stage,
+    Timer,
+)
 from gateway.touching import home_of
-from gateway.wiring import DoubtSettled, Timer, advance
 from gateway.wiring import Event as Change
+from gateway.wiring import advance
 from sync.people import People
 from sync.priority import Priority
 from sync.pull import Pulled
@@ -303,15 +315,18 @@ class LaneWorker:
         self, connection: AsyncConnection, stage: Stage, pairs: Sequence[tuple[str, Change]]
     ) -> None:
         """Of conversations at desks elsewhere: for which hand-offs they were opened, what we said there."""
-        here = [address for address in stage.scenes if address[0] in self._desks]
-        origins = await tickets.load_origins(connection, here)
+        named = dict.fromkeys(a for p in pairs for a in touching.addresses(*p))
+        origins = await tickets.load_origins(connection, [a for a in named if a[0] in self._desks])
         ledgers = await tickets.load_ledger(connection, [each.hand_off for each in origins.values()])
         late = [(home, c) for home, c in pairs if isinstance(c, Opened)]
         said = await tickets.load_said(connection, [t.ref for t in _threads(stage, late)]) if late else {}
         for address, origin in origins.items():
-            scene = stage.scenes[address]
+            scene, ours = stage.scenes.get(address), ledgers[origin.hand_off]
+            if scene is None:  # its first events are in this very batch
+                stage.origins[address] = (origin, ours)
+                continue
             scene.origin, scene.said = origin, said.get(scene.thread.ref, [])
-            scene.thread.ledger = [*scene.thread.ledger, *ledgers[origin.hand_off]]
+            scene.thread.ledger = [*scene.thread.ledger, *ours]
 
     async def save(self, connection: AsyncConnection, stage: Stage) -> None:
         """Write the stage back, every room its own tables."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from adapters.manifest import Capability
 from adapters.model import Status
 from gateway import acts, control
 from gateway.scene import Occasion, Scene, Stage
@@ -19,10 +20,11 @@ QUEUE = "general"
 
 def hand_off(stage: Stage, scene: Scene, action: HandOff, occasion: Occasion) -> None:
     """A rule gives the conversation to people: nobody may speak until one of them comes."""
-    people = scene.thread.people
+    people, before = scene.thread.people, scene.thread.hand_off
     back = action.same_people and people.returns > 0
     turns.end(scene.history, "person")
     acts.move_lease(stage, scene, HandedOff(), f"rule:{occasion.rule}", occasion)
+    acts.end_hand_off(stage, scene, "passed_on")
     _offer(
         stage,
         scene,
@@ -37,6 +39,8 @@ def hand_off(stage: Stage, scene: Scene, action: HandOff, occasion: Occasion) ->
             decision_ref=occasion.decision_ref,
             package={},
             meant_for=people.agent if back else None,
+            follows=before.ref if before else None,
+            ticket=_ticket(stage, before, str(action.to)),
             offered_at=stage.now,
         ),
         accept_within=action.accept_within,
@@ -45,6 +49,12 @@ def hand_off(stage: Stage, scene: Scene, action: HandOff, occasion: Occasion) ->
     _tell(stage, scene, action.say, occasion)
     # The package needs the whole transcript: `gateway.packing` reads it and writes the note.
     acts.set_status(stage, scene, Status.OPEN, occasion, priority=Urgency.HAND_OFF)
+
+
+def _ticket(stage: Stage, before: HandOffState | None, to: str) -> str | None:
+    """Where a bot of that desk has it already: there, if the vendor can give it to people."""
+    goes_on = before is not None and before.to == to and stage.can(to, Capability.HAND_OVER)
+    return before.ticket if before is not None and goes_on else None
 
 
 def passed(stage: Stage, scene: Scene, metadata: dict[str, Any], cause: str) -> None:
@@ -105,7 +115,8 @@ def _follow(stage: Stage, scene: Scene, offered: HandOffState, occasion: Occasio
         _offer_again(stage, scene, offered, plan, cause="too_many_returns")
         return
     else:
-        acts.move_lease(stage, scene, Returned(), "nobody_came", because)
+        voice = stage.first_voice(scene.thread.conversation.connection)
+        acts.move_lease(stage, scene, Returned(voice), "nobody_came", because)
         acts.set_status(stage, scene, Status.PENDING, because)
     control.take_back(stage, scene, because)
     _tell(stage, scene, plan.say, because)

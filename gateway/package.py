@@ -6,7 +6,7 @@ from typing import Any
 from adapters.model import Author
 from gateway.scene import Scene
 from rules.signals import SignalName
-from rules.turns import TurnState
+from rules.turns import OTHER_BOT, TurnState
 from sync.thread import HandOffState, MessageState
 
 SCHEMA = "deskbridge.hand_off/1"
@@ -115,6 +115,7 @@ def _tried(turn: TurnState) -> dict[str, Any]:
         "turn": turn.number,
         "asked": list(turn.words),
         "answered": answer.get("text"),
+        "by": answer.get("by"),
         "confidence": answer.get("confidence"),
         "failure": answer.get("failure"),
         "citations": answer.get("citations", []),
@@ -138,7 +139,8 @@ def render_note(package: Mapping[str, Any], hand_off: HandOffState) -> str:
         cited = "; ".join(item["article_title"] for item in tried["citations"])
         answer = _one_line(tried["answered"]) if tried["answered"] else f"— {tried['failure'] or 'no answer'}"
         lines.append(f"#{tried['turn']} {_one_line(' '.join(tried['asked']))}")
-        lines.append(f"   AI: {answer}" + (f" [{cited}]" if cited else ""))
+        who = "Other bot" if tried["by"] == OTHER_BOT else "AI"
+        lines.append(f"   {who}: {answer}" + (f" [{cited}]" if cited else ""))
         lines.append(f"   {tried['verdict']}: {because}")
     lines.append(f"Timeline: {package['links']['timeline']}")
     return "\n".join(lines)

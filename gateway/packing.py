@@ -62,16 +62,21 @@ def _announce(
             text=package.render_note(hand_off.package, hand_off),
         )
         acts.send(stage, scene, note, _occasion(hand_off), priority=Priority.HAND_OFF)
-    if offered and relays.elsewhere(hand_off):
+    if offered and relays.elsewhere(hand_off) and hand_off.ticket is not None:
+        _hand_over(stage, scene, hand_off)
+        relays.after(stage, scene, hand_off)
+    elif offered and relays.elsewhere(hand_off):
         _open(stage, scene, hand_off, proven)
 
 
 def _hand_over(stage: Stage, scene: Scene, hand_off: HandOffState) -> None:
+    """Ask for people: where the customer is, or in the ticket at a desk elsewhere that a bot there has."""
     conversation = scene.thread.conversation
-    chosen = stage.settings.connections.get(conversation.connection)
+    place = hand_off.to if hand_off.ticket is not None else conversation.connection
+    chosen = stage.settings.connections.get(place)
     command = model.HandOver(
         key=stage.new_key(),
-        conversation_id=conversation.id,
+        conversation_id=hand_off.ticket or conversation.id,
         summary=package.render_note(hand_off.package, hand_off),
         to=chosen.queues.get(hand_off.queue) if chosen else None,
         offer=hand_off.accept_by is not None,
@@ -83,6 +88,7 @@ def _hand_over(stage: Stage, scene: Scene, hand_off: HandOffState) -> None:
         scene,
         command,
         _occasion(hand_off),
+        connection=place,
         priority=Priority.HAND_OFF,
         hand_off=hand_off.ref,
     )

@@ -5,8 +5,9 @@ from typing import assert_never
 from adapters.model import Person, Reception
 from gateway import acts, offers, relays, switching
 from gateway.scene import Occasion, Received, Scene, Stage
+from rules import turns
 from rules.policy import Side
-from sync.lease import Claimed, PersonSpoke
+from sync.lease import Claimed, DeskBotTook, PersonSpoke
 from sync.thread import HandOffState, person_json
 
 
@@ -26,6 +27,8 @@ def take(stage: Stage, scene: Scene, received: Received, occasion: Occasion) -> 
             _accepted(stage, scene, hand_off, occasion)
         case Reception.QUEUED | None:
             hand_off.position, hand_off.dirty = received.position, True
+        case Reception.BOT:
+            _with_a_bot(stage, scene, hand_off, occasion)
         case Reception.NOBODY:
             offers.decline(stage, scene, hand_off, occasion, cause="nobody_there")
         case _:
@@ -37,6 +40,13 @@ def _fail(stage: Stage, scene: Scene, hand_off: HandOffState, occasion: Occasion
         switching.refused(stage, scene, occasion)
     else:
         offers.decline(stage, scene, hand_off, occasion, cause="could_not_hand_over")
+
+
+def _with_a_bot(stage: Stage, scene: Scene, hand_off: HandOffState, occasion: Occasion) -> None:
+    """A bot there answers until people are asked for: what nobody has answered yet is for it, and judged."""
+    hand_off.accept_by, hand_off.dirty = None, True
+    turns.reopen(scene.history)
+    acts.move_lease(stage, scene, DeskBotTook(), "desk_bot", occasion)
 
 
 def _accepted(stage: Stage, scene: Scene, hand_off: HandOffState, occasion: Occasion) -> None:

@@ -77,7 +77,7 @@ def carry(
 
 def close_there(stage: Stage, scene: Scene, ended: HandOffState, occasion: Occasion) -> None:
     """The hand-off has ended: its people are told, the ticket is closed; what wasn't opened yet stays so."""
-    if not elsewhere(ended) or ended.ref in scene.closed_there:
+    if not elsewhere(ended) or ended.ref in scene.closed_there or _goes_on_there(scene, ended):
         return
     if ended.ticket is None:
         scene.thread.withdrawn.append(ended.ref)
@@ -88,6 +88,22 @@ def close_there(stage: Stage, scene: Scene, ended: HandOffState, occasion: Occas
         note = model.Note(key=stage.new_key(), conversation_id=ended.ticket, text=why)
         _send(stage, scene, ended, note, occasion)
     _resolve(stage, scene, ended, occasion)
+
+
+def _goes_on_there(scene: Scene, ended: HandOffState) -> bool:
+    """Whether another hand-off is worked in the same ticket: a bot's there, given to its people."""
+    now = scene.thread.hand_off
+    return now is not None and ended.ticket is not None and (now.to, now.ticket) == (ended.to, ended.ticket)
+
+
+def after(stage: Stage, scene: Scene, hand_off: HandOffState) -> None:
+    """Have what was to be carried to a desk in this batch wait for its people, who are asked for just now."""
+    thread = scene.thread
+    later = [c for c in thread.commands if c.connection == hand_off.to and c.kind == "reply"]
+    thread.commands = [c for c in thread.commands if c not in later]
+    for command in later:
+        command.ref, command.hand_off = stage.refs.next(), hand_off.ref
+    thread.commands += later
 
 
 def _resolve(stage: Stage, scene: Scene, ended: HandOffState, occasion: Occasion) -> None:
@@ -216,12 +232,15 @@ def _do(
     stage.deeds.append(Deed(key=key, home=origin.connection, told=done))
 
 
-def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> None:
-    """At the helpdesk: carry out what somebody did at a desk elsewhere."""
+def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> bool:
+    """At the helpdesk: carry out what somebody did at a desk elsewhere.
+
+    Returns whether it was a bot's answer to the latest turn, which is to be judged.
+    """
     hand_off = scene.thread.hand_off
-    if hand_off is None or hand_off.ref != change.hand_off:
+    if hand_off is None or not _concerns(change, hand_off):
         _too_late(stage, scene, change, occasion)
-        return
+        return False
     match DeskAction(change.action):
         case DeskAction.CLAIM:
             _claim(stage, scene, hand_off, change, occasion)
@@ -230,6 +249,7 @@ def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> No
             _reply(stage, scene, hand_off, change, occasion, author=Author.AGENT)
         case DeskAction.BOT_REPLY:
             _reply(stage, scene, hand_off, change, occasion, author=Author.AI)
+            return acts.overhear(scene, change.text or "")
         case DeskAction.RESOLVE:
             scene.closed_there.add(hand_off.ref)
             acts.set_status(stage, scene, Status.RESOLVED, occasion)
@@ -238,6 +258,13 @@ def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> No
             acts.give_back(stage, scene, "returned", occasion)
         case _:
             assert_never(change.action)
+    return False
+
+
+def _concerns(change: DeskActed, hand_off: HandOffState) -> bool:
+    """Whether it was done for this hand-off, or for an earlier one in the same ticket."""
+    same = change.ticket is not None and (change.desk, change.ticket) == (hand_off.to, hand_off.ticket)
+    return same or hand_off.ref == change.hand_off
 
 
 def _claim(stage: Stage, scene: Scene, hand_off: HandOffState, change: DeskActed, occasion: Occasion) -> None:

@@ -16,7 +16,9 @@ from rules.engine import Fired
 from rules.policy import Policy
 from rules.turns import History
 from rules.verdict import Measures
+from sync.echo import Sent
 from sync.fields import FieldRules
+from sync.lease import Holder
 from sync.people import People
 from sync.store.tickets import Origin
 from sync.thread import CustomerState, MessageState, NewCommand, Refs, Thread
@@ -47,6 +49,36 @@ class Received(Struct, frozen=True, kw_only=True, tag="received"):
     position: int | None = None
     ticket: str | None = None
     failure: str | None = None
+
+
+class Tick(Struct, frozen=True, kw_only=True, tag="tick"):
+    """Time has passed in a conversation whose customer waits."""
+
+    conversation_id: str
+
+
+class BotSilence(Struct, frozen=True, kw_only=True, tag="bot_silence"):
+    """The other bot that took the conversation in `epoch` has said nothing for as long as it may."""
+
+    conversation_id: str
+    epoch: int
+
+
+class OfferExpired(Struct, frozen=True, kw_only=True, tag="offer_expired"):
+    """Nobody has claimed a hand-off in time."""
+
+    conversation_id: str
+    hand_off: int
+
+
+class DoubtSettled(Struct, frozen=True, kw_only=True, tag="doubt_settled"):
+    """It can be known now whether a message that was held for an echo of ours is one."""
+
+    conversation_id: str
+
+
+Timer = Tick | BotSilence | OfferExpired | DoubtSettled
+"""What the clock puts into a lane."""
 
 
 class Answering(Struct, frozen=True, kw_only=True, tag="answer"):
@@ -118,6 +150,8 @@ class Stage(Struct, kw_only=True):
     """The customers of whom live events told something new, each with the last of these events."""
     abilities: Mapping[str, frozenset[Capability]] = field(default_factory=dict)
     """What the adapter of each connection can do."""
+    origins: dict[tuple[str, str], tuple[Origin, list[Sent]]] = field(default_factory=dict)
+    """Of conversations at desks elsewhere that are new: for what they were opened, and what we said there."""
     streams: dict[StreamKey, Stream] = field(default_factory=dict)
     """What was said lately in the live streams that the batch touches."""
     deeds: list[Deed] = field(default_factory=list)
@@ -127,8 +161,14 @@ class Stage(Struct, kw_only=True):
 
     def has_ai(self, connection: str) -> bool:
         """Whether our AI answers at this connection."""
+        return self.first_voice(connection) is Holder.AI
+
+    def first_voice(self, connection: str) -> Holder:
+        """Who answers first at this connection: our AI, the vendor's own bot, or nobody."""
         found = self.settings.connections.get(connection)
-        return found is not None and found.ai and found.role != "desk"
+        if found is None or not found.ai or found.role == "desk":
+            return Holder.NOBODY
+        return Holder.OTHER_BOT if found.ai == "theirs" else Holder.AI
 
     def can(self, connection: str, capability: Capability) -> bool:
         """Whether the vendor at this connection can do that."""

@@ -6,7 +6,7 @@ from adapters.model import Control, ControlChanged, Person
 from gateway import acts, control, offers, relays
 from gateway.scene import Occasion, Scene, Stage
 from rules.policy import Side
-from sync.lease import ClosedWithoutAi, HandedOff, Holder, PersonSpoke
+from sync.lease import Closed, HandedOff, Holder, PersonSpoke
 
 
 def take(stage: Stage, scene: Scene, change: ControlChanged, occasion: Occasion) -> None:
@@ -46,7 +46,7 @@ def _come_back(stage: Stage, scene: Scene, occasion: Occasion) -> None:
     if thread.people.returns < stage.settings.voice.most_returns:
         acts.give_back(stage, scene, "control_returned", occasion)
         return
-    acts.move_lease(stage, scene, ClosedWithoutAi(), "control_refused", occasion)
+    acts.move_lease(stage, scene, Closed(Holder.NOBODY), "control_refused", occasion)
     acts.end_hand_off(stage, scene, "returned")
     offers.to_own_desk(stage, scene, "too_many_returns")
 
@@ -56,7 +56,7 @@ def _receive(stage: Stage, scene: Scene, change: ControlChanged, occasion: Occas
     if scene.thread.hand_off is not None or scene.origin is not None:
         return
     if change.control is Control.OURS:
-        acts.move_lease(stage, scene, ClosedWithoutAi(), "control_ours", occasion)
+        acts.move_lease(stage, scene, Closed(Holder.NOBODY), "control_ours", occasion)
     cause = "passed" if change.control is Control.OURS else "offered"
     offers.passed(stage, scene, change.metadata, cause)
 

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from adapters.model import (
     AnswerPrepared,
@@ -33,7 +33,18 @@ from gateway import (
     undelivered,
 )
 from gateway.facts import gather
-from gateway.scene import Occasion, Opened, Received, Scene, Stage
+from gateway.scene import (
+    BotSilence,
+    DoubtSettled,
+    Occasion,
+    OfferExpired,
+    Opened,
+    Received,
+    Scene,
+    Stage,
+    Tick,
+    Timer,
+)
 from knowledge.language import detect
 from rules import turns
 from rules.engine import decide
@@ -45,40 +56,12 @@ from sync.people import Cause, new_customer
 from sync.priority import Priority
 from sync.thread import ConversationState, CustomerState, LeaseMove, MessageState, Spoken, Thread
 
-
-class Tick(Struct, frozen=True, kw_only=True, tag="tick"):
-    """Time has passed in a conversation whose customer waits."""
-
-    conversation_id: str
-
-
-class BotSilence(Struct, frozen=True, kw_only=True, tag="bot_silence"):
-    """The other bot that took the conversation in `epoch` has said nothing for as long as it may."""
-
-    conversation_id: str
-    epoch: int
-
-
-class OfferExpired(Struct, frozen=True, kw_only=True, tag="offer_expired"):
-    """Nobody has claimed a hand-off in time."""
-
-    conversation_id: str
-    hand_off: int
-
-
-class DoubtSettled(Struct, frozen=True, kw_only=True, tag="doubt_settled"):
-    """It can be known now whether a message that was held for an echo of ours is one."""
-
-    conversation_id: str
-
-
-Timer = Tick | BotSilence | OfferExpired | DoubtSettled
-"""What the clock puts into a lane."""
 Event = Change | Timer | Received | Opened
 _FromInside = AnswerPrepared | DeskActed | Received | Timer
 # A customer's reply, an automation or a bot may open a conversation, too: that takes it from nobody.
 _PERHAPS_AN_AGENT = frozenset({Author.AGENT, Author.UNKNOWN})
-_SPEAKS = mirror.CustomerSpoke | mirror.AgentSpoke
+_SPEAKS = mirror.CustomerSpoke | mirror.AgentSpoke | mirror.OtherBotSpoke
+_BOTS = frozenset({Holder.AI, Holder.OTHER_BOT})
 _Placed = MessagePosted | ConversationChanged | ControlChanged | Opened
 _CustomerTold = MessagePosted | ConversationChanged | ControlChanged | CustomerChanged | CustomersMerged
 
@@ -118,7 +101,8 @@ def _hear_ourselves(stage: Stage, scene: Scene, change: _FromInside, occasion: O
         case DeskActed(desk=None):
             desk.act(stage, scene, change, occasion)
         case DeskActed():
-            relays.act(stage, scene, change, occasion)
+            if relays.act(stage, scene, change, occasion):
+                _weigh(stage, scene, occasion)
         case Received():
             receptions.take(stage, scene, change, occasion)
         case Tick() | BotSilence() | OfferExpired() | DoubtSettled():
@@ -177,10 +161,11 @@ def _take_failure(stage: Stage, scene: Scene | None, failed: MessageFailed, occa
 def _pass_time(stage: Stage, scene: Scene, timer: Timer, occasion: Occasion) -> None:
     match timer:
         case Tick():
-            acts.judge(stage, scene)
-            _decide(stage, scene, occasion)
+            _weigh(stage, scene, occasion)
         case BotSilence(epoch=epoch) if epoch == scene.thread.lease.epoch:
+            turns.give_up(scene.history, before=stage.now - stage.settings.voice.other_bot_silence)
             acts.move_lease(stage, scene, lease.OtherBotFellSilent(), "other_bot_silent", occasion)
+            _weigh(stage, scene, occasion)
         case BotSilence():
             pass
         case OfferExpired(hand_off=ref):
@@ -235,11 +220,13 @@ def _new_scene(stage: Stage, home: str, record: ConversationRecord, occasion: Oc
     conversation = ConversationState(
         ref=stage.refs.next(), connection=home, id=record.id, created_at=stage.now, dirty=True
     )
-    first = first_lease(assignee=assignee, ai=stage.has_ai(home), now=stage.now)
+    first = first_lease(assignee=assignee, voice=stage.first_voice(home), now=stage.now)
     move = LeaseMove(ref=stage.refs.next(), lease=first, cause="first_seen", event_ref=occasion.event_ref)
+    origin, ours = stage.origins.get((home, record.id), (None, []))
     return Scene(
-        thread=Thread(conversation=conversation, lease=first, is_new=True, lease_moves=[move]),
+        thread=Thread(conversation=conversation, lease=first, is_new=True, lease_moves=[move], ledger=ours),
         history=History(conversation_ref=conversation.ref),
+        origin=origin,
     )
 
 
@@ -298,8 +285,10 @@ def _react(stage: Stage, scene: Scene, meanings: tuple[Meaning, ...], occasion: 
                 acts.move_lease(stage, scene, lease.Assigned(person), "assigned", occasion)
             case mirror.StatusMoved() | mirror.Resolved():
                 _react_to_status(stage, scene, meaning, occasion)
-            case mirror.OtherBotSpoke():
+            case mirror.OtherBotSpoke(message):
                 acts.move_lease(stage, scene, lease.OtherBotSpoke(), "other_bot_spoke", occasion)
+                if acts.overhear(scene, message.text, message.sent_at):
+                    _weigh(stage, scene, occasion)
             case mirror.Echoed():
                 pass
             case _:
@@ -324,7 +313,11 @@ def _react_to_status(
 def _conclude(stage: Stage, scene: Scene, resolved: mirror.Resolved, occasion: Occasion) -> None:
     """It was resolved: who had it lets go, and what the customer has said since is for the AI."""
     holder = scene.thread.lease.holder
-    if resolved.since and holder is Holder.AI:
+    if (
+        resolved.since
+        and holder in _BOTS
+        and holder is stage.first_voice(scene.thread.conversation.connection)
+    ):
         return  # who has heard it already
     if resolved.late and not (occasion.live and holder is Holder.SAAS_AGENT):
         return
@@ -340,7 +333,7 @@ def _listen(stage: Stage, scene: Scene, message: Spoken | MessageState, occasion
         conversation.language = spoken
         conversation.dirty = True
     relays.tell(stage, scene, message, occasion)
-    if not occasion.live or scene.thread.lease.holder is not Holder.AI:
+    if not occasion.live or scene.thread.lease.holder not in _BOTS:
         return
     turn = turns.hear(
         scene.history,
@@ -351,8 +344,7 @@ def _listen(stage: Stage, scene: Scene, message: Spoken | MessageState, occasion
         heard_at=now,
         epoch=scene.thread.lease.epoch,
     )
-    acts.judge(stage, scene)
-    _decide(stage, scene, occasion)
+    _weigh(stage, scene, occasion)
     if scene.thread.lease.holder is Holder.AI:
         every = stage.settings.manners(conversation.channel).every
         turn_comes = manners.not_before(acts.spoken_at(scene), every, now) if every else now
@@ -386,10 +378,15 @@ def _take_answer(stage: Stage, scene: Scene, answer: AnswerPrepared, occasion: O
     if turn is None or overtaken:
         return
     turns.answered(turn, acts.answer_record(answer))
-    acts.judge(stage, scene)
-    _decide(stage, scene, occasion)
+    _weigh(stage, scene, occasion)
     if scene.thread.lease.epoch == held.epoch:
         acts.speak_answer(stage, scene, turn, answer, occasion)
+
+
+def _weigh(stage: Stage, scene: Scene, occasion: Occasion) -> None:
+    """Judge the latest turns anew, and let the rules decide."""
+    acts.judge(stage, scene)
+    _decide(stage, scene, occasion)
 
 
 def _decide(stage: Stage, scene: Scene, occasion: Occasion) -> None:

@@ -28,6 +28,14 @@ class Holder(StrEnum):
     DESK_AGENT = "desk_agent"
 
 
+class Bot(StrEnum):
+    """Which bot."""
+
+    NONE = "none"
+    AI = "ai"
+    OTHER_BOT = "other_bot"
+
+
 def _says(description: str) -> Meta:
     return Meta(description=description)
 
@@ -64,7 +72,8 @@ class TurnFacts(Struct, frozen=True, kw_only=True):
     """The turn that has just changed."""
 
     number: Annotated[int, _says("1 for the first turn of the conversation")] = 0
-    answer: Annotated[AnswerState, _says("what the AI did with it")] = AnswerState.NONE
+    answer: Annotated[AnswerState, _says("what the AI, ours or another bot, did with it")] = AnswerState.NONE
+    answered_by: Annotated[Bot, _says("whose answer that was")] = Bot.NONE
     verdict: Annotated[Outcome, _says("what became of it so far")] = Outcome.OPEN
     signals: Annotated[tuple[SignalName, ...], _says("the signals that its verdict rests on")] = ()
     asked_for_person: Annotated[bool, _says("the customer asks for a person in it")] = False
@@ -72,17 +81,23 @@ class TurnFacts(Struct, frozen=True, kw_only=True):
 
 
 class AiFacts(Struct, frozen=True, kw_only=True):
-    """How the AI fares."""
+    """How the AI fares: ours, or another bot that answers; their turns are counted together."""
 
-    turns: Annotated[int, _says("turns since the AI last took the conversation")] = 0
+    turns: Annotated[int, _says("turns since the AI, ours or another, last got the conversation")] = 0
     failed_turns: Annotated[
-        int, _says("unresolved turns in a row, up to now, since the AI last took the conversation")
+        int,
+        _says(
+            "unresolved turns in a row, up to now, since the AI, ours or another, last got the conversation"
+        ),
     ] = 0
     returns: Annotated[
         int, _says("how often people gave the conversation back to the AI since it was last resolved")
     ] = 0
     failed_turns_total: Annotated[int, _says("unresolved turns in the whole conversation")] = 0
-    confidence: Annotated[float, _says("how sure the latest answer was, 0 to 1; 0 when there is none")] = 0.0
+    confidence: Annotated[
+        float,
+        _says("how sure the latest answer was, 0 to 1; 0 when there is none, 1 where a bot doesn't say"),
+    ] = 0.0
     last_failure: Annotated[str, _says('why the latest answer failed; "" when it didn\'t')] = ""
 
 

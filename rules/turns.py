@@ -7,10 +7,17 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from rules.signals import thanked
 from rules.verdict import AnswerState, Measures, Outcome, TurnView, failed_streak, judge
 
 MOST_READ = 20
 """How many messages of a burst are read: a flood must not cost more with each of its messages."""
+MOST_TOLD = 4000
+"""How many characters of another bot's answer a turn keeps; the conversation has them all."""
+OTHER_BOT = "other_bot"
+"""Who answered, or whom the customer went on with: a bot that isn't ours."""
+_WITHIN_A_SECOND = timedelta(seconds=1)
+"""Some vendors' clocks count in seconds: within one, nobody knows which was first."""
 
 
 class TurnState(Struct, kw_only=True):
@@ -44,6 +51,16 @@ class TurnState(Struct, kw_only=True):
         """What the AI did with it."""
         return AnswerState(self.answer["state"]) if self.answer else AnswerState.NONE
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether it still waits for the word of a bot."""
+        return self.state == "collecting" and self.ended_by is None
+
+    @property
+    def is_others(self) -> bool:
+        """Whether a bot that isn't ours has answered it."""
+        return self.answer is not None and self.answer.get("by") == OTHER_BOT
+
 
 class History(Struct, kw_only=True):
     """The latest turns of one conversation, oldest first."""
@@ -56,9 +73,9 @@ class History(Struct, kw_only=True):
         """The latest turn."""
         return self.turns[-1] if self.turns else None
 
-    def stretch(self, epoch: int) -> list[TurnState]:
-        """The turns since the AI last took the conversation."""
-        return [turn for turn in self.turns if turn.epoch == epoch]
+    def stretch(self, since: int) -> list[TurnState]:
+        """The turns since the epoch in which bots, ours or another, got the conversation."""
+        return [turn for turn in self.turns if turn.epoch >= since]
 
 
 def hear(
@@ -77,7 +94,7 @@ def hear(
     """
     said = {"id": message_id, "text": text, "at": sent_at}
     turn = history.current
-    if turn is not None and turn.state == "collecting" and turn.epoch == epoch and not turn.ended_by:
+    if turn is not None and turn.unanswered and turn.epoch == epoch:
         turn.texts = sorted([*turn.texts, said], key=lambda item: (_moment(item["at"]), item["id"]))
         turn.generation += 1
         turn.last_customer_at = heard_at
@@ -105,6 +122,76 @@ def answered(turn: TurnState, answer: dict[str, Any]) -> None:
     turn.answer = answer
     turn.state = "answered"
     turn.dirty = True
+
+
+def overhear(history: History, text: str, *, said_at: datetime | None = None) -> bool:
+    """A bot that isn't ours spoke: its first words after the burst are the answer, further ones join it.
+
+    How sure it is of them it doesn't say. Returns whether they belong to the latest turn: words said before
+    the burst began, by the same clock (`said_at`), answer something else.
+    """
+    turn = history.current
+    if turn is None or turn.ended_by is not None:
+        return False
+    if turn.unanswered:
+        began = min(_moment(item["at"]) for item in turn.texts)
+        if said_at is not None and said_at + _WITHIN_A_SECOND <= began:
+            return False
+        answered(turn, _of_other_bot(AnswerState.SENT, text=text[:MOST_TOLD]))
+        return True
+    if turn.answer is None or not turn.is_others:
+        return False
+    told = "\n".join(part for part in (turn.answer["text"], text) if part)
+    answered(turn, _of_other_bot(AnswerState.SENT, text=told[:MOST_TOLD]))
+    return True
+
+
+def give_up(history: History, *, before: datetime) -> None:
+    """Another bot has fallen silent: a burst of before that moment it has failed, unless that was thanks."""
+    turn = history.current
+    if turn is None or not turn.unanswered or turn.opened_at > before:
+        return
+    if thanked("\n".join(turn.words)):
+        end(history, OTHER_BOT)
+    else:
+        answered(turn, _of_other_bot(AnswerState.TIMED_OUT, failure="the other bot fell silent"))
+
+
+def _of_other_bot(
+    state: AnswerState, *, text: str | None = None, failure: str | None = None
+) -> dict[str, Any]:
+    return {
+        "by": OTHER_BOT,
+        "state": state.value,
+        "text": text,
+        "confidence": None,
+        "language": None,
+        "citations": [],
+        "failure": failure,
+    }
+
+
+def pass_on(history: History, epoch: int) -> None:
+    """The word has gone from bot to bot: a burst that nobody has answered is for the one that has it now."""
+    turn = history.current
+    if turn is not None and turn.unanswered:
+        turn.epoch = epoch
+        turn.dirty = True
+
+
+def leave(history: History) -> None:
+    """Another bot spoke after ours had answered: what the customer says next is no evidence about ours."""
+    turn = history.current
+    if turn is not None and turn.answer is not None and not turn.is_others:
+        end(history, OTHER_BOT)
+
+
+def reopen(history: History) -> None:
+    """A bot has what was meant for people: if nobody has answered the latest burst, it is that bot's now."""
+    turn = history.current
+    if turn is not None and (turn.state, turn.ended_by) == ("collecting", "person"):
+        turn.ended_by = None
+        turn.dirty = True
 
 
 def end(history: History, by: str) -> None:
@@ -147,7 +234,7 @@ def _view(turn: TurnState, follower: TurnState | None, now: datetime) -> TurnVie
         confidence=answer.get("confidence"),
         follow_up=follower.words if follower else None,
         closed=turn.ended_by == "closed",
-        person_took_over=turn.ended_by in {"person", "other_bot"},
+        person_took_over=turn.ended_by in {"person", OTHER_BOT},
         quiet_for=now - turn.last_customer_at if turn.answer and follower is None else timedelta(),
     )
 

@@ -38,6 +38,10 @@ class OtherBotSpoke(Struct, frozen=True):
     """A bot that isn't ours wrote to the customer."""
 
 
+class DeskBotTook(Struct, frozen=True):
+    """What was offered to people at a desk elsewhere is with a bot there."""
+
+
 class OtherBotFellSilent(Struct, frozen=True):
     """The bot that has the conversation has said nothing for as long as the settings allow."""
 
@@ -63,20 +67,21 @@ class Claimed(Struct, frozen=True):
 
 
 class Returned(Struct, frozen=True):
-    """A person gave it back to the AI, or nobody came for it in time."""
+    """A person gave it back, or nobody came for it in time: to whoever answers first there."""
+
+    to: Holder = Holder.AI
 
 
 class Closed(Struct, frozen=True):
-    """The conversation was resolved: what comes next starts with our AI again, where it answers at all."""
+    """The conversation was resolved: what comes next starts with whoever answers first there."""
 
-
-class ClosedWithoutAi(Struct, frozen=True):
-    """The same at a connection where our AI doesn't answer."""
+    to: Holder = Holder.AI
 
 
 Happening = (
     PersonSpoke
     | OtherBotSpoke
+    | DeskBotTook
     | OtherBotFellSilent
     | Assigned
     | PersonOpened
@@ -84,33 +89,34 @@ Happening = (
     | Claimed
     | Returned
     | Closed
-    | ClosedWithoutAi
 )
 
 _AI, _BOT, _NONE, _SAAS, _DESK = Holder
 _COLUMN = {holder: number for number, holder in enumerate(Holder)}
-# Every pair is decided here. A person who speaks gets it from anyone; a bot only from our AI; what a
-# bot, a rule or a vendor's status does never takes it from a person.
+# Every pair is decided here. A person who speaks gets it from anyone; a bot only from our AI, or at the desk
+# to which it was offered; what a bot, a rule or a vendor's status does never takes it from a person. What is
+# returned or closed goes to whoever it names, from anyone.
 _TABLE: MappingProxyType[type[Happening], tuple[Holder, Holder, Holder, Holder, Holder]] = MappingProxyType(
     {
         # held by:            AI     BOT    NONE   SAAS   DESK
         PersonSpoke:         (_SAAS, _SAAS, _SAAS, _SAAS, _SAAS),
         OtherBotSpoke:       (_BOT,  _BOT,  _NONE, _SAAS, _DESK),
+        DeskBotTook:         (_BOT,  _BOT,  _BOT,  _SAAS, _DESK),
         OtherBotFellSilent:  (_AI,   _AI,   _NONE, _SAAS, _DESK),
         Assigned:            (_SAAS, _SAAS, _SAAS, _SAAS, _DESK),
         PersonOpened:        (_NONE, _NONE, _NONE, _SAAS, _DESK),
         HandedOff:           (_NONE, _NONE, _NONE, _SAAS, _DESK),
         Claimed:             (_DESK, _DESK, _DESK, _DESK, _DESK),
-        Returned:            (_AI,   _AI,   _AI,   _AI,   _AI),
-        Closed:              (_AI,   _AI,   _AI,   _AI,   _AI),
-        ClosedWithoutAi:     (_NONE, _NONE, _NONE, _NONE, _NONE),
     }
 )  # fmt: skip
 
 
 def advance(lease: Lease, happening: Happening, *, now: datetime) -> Lease:
     """The lease after `happening`; the same object when nobody's right to speak changes."""
-    holder = _TABLE[type(happening)][_COLUMN[lease.holder]]
+    if isinstance(happening, Returned | Closed):
+        holder = happening.to
+    else:
+        holder = _TABLE[type(happening)][_COLUMN[lease.holder]]
     person = _person(lease, happening, holder)
     if holder is lease.holder and person == lease.person:
         return lease
@@ -131,8 +137,8 @@ def _person(lease: Lease, happening: Happening, holder: Holder) -> Person | None
             return kept
 
 
-def first_lease(*, assignee: Person | None, ai: bool, now: datetime) -> Lease:
-    """The lease of a conversation seen for the first time."""
+def first_lease(*, assignee: Person | None, voice: Holder, now: datetime) -> Lease:
+    """The lease of a conversation seen for the first time; `voice` is who answers first there."""
     if assignee is not None:
         return Lease(holder=Holder.SAAS_AGENT, person=assignee, epoch=1, since=now)
-    return Lease(holder=Holder.AI if ai else Holder.NOBODY, epoch=1, since=now)
+    return Lease(holder=voice, epoch=1, since=now)

@@ -263,6 +263,8 @@ class Thread(Struct, kw_only=True):
     is_new: bool = False
     hand_off: HandOffState | None = None
     people: PeoplePast = PeoplePast()
+    bots_since: int = 1
+    """The epoch in which it last came to bots, or left them: from bot to bot it stays the same."""
     known_messages: dict[str, str] = field(default_factory=dict)
     """Texts of the messages of this batch that were stored before, by vendor id."""
     recent: list[Spoken] = field(default_factory=list)

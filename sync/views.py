@@ -98,6 +98,7 @@ class HandOff(Struct, frozen=True, kw_only=True):
     """A conversation offered to people: `offered`, `claimed`, then `resolved`, `returned` or `taken`.
 
     `expired` is one that nobody claimed by `accept_by`; the next one `follows` it, and `cause` says so.
+    `passed_on` is one that a bot of a desk elsewhere had until a rule asked for people; it is followed, too.
     `to` names the built-in `desk`, the people of the helpdesk (`saas`), or a desk at another vendor, where
     `ticket` was opened for it; `position` is its place in a queue there.
     """

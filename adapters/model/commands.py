@@ -171,6 +171,8 @@ class Reception(StrEnum):
     QUEUED = "queued"
     NOBODY = "nobody"
     """Nobody is there; the conversation is still ours."""
+    BOT = "bot"
+    """A bot of theirs answers there; it can be handed over to a person later."""
 
 
 class Pushed(Struct, frozen=True, kw_only=True):

@@ -40,12 +40,13 @@ class StateFilter(StrEnum):
     RETURNED = "returned"
     TAKEN = "taken"
     EXPIRED = "expired"
+    PASSED_ON = "passed_on"
     ALL = "all"
 
 
 _STATES = {
     StateFilter.OPEN: desk.OPEN,
-    StateFilter.ALL: ("offered", "claimed", "resolved", "returned", "taken", "expired"),
+    StateFilter.ALL: ("offered", "claimed", "resolved", "returned", "taken", "expired", "passed_on"),
 }
 
 

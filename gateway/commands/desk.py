@@ -35,7 +35,7 @@ def list_hand_offs(
     key: ApiKey,
     url: Url = HERE,
     state: Annotated[
-        str, typer.Option(help="open, offered, claimed, resolved, returned, taken, expired, all.")
+        str, typer.Option(help="open, offered, claimed, resolved, returned, taken, expired, passed_on, all.")
     ] = "open",
     queue: Annotated[str | None, typer.Option(help="Only this queue.")] = None,
 ) -> None:

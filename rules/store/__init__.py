@@ -44,7 +44,7 @@ async def load_pasts(
 
 def _upsert_turns() -> Any:
     statement = upsert(Turn)
-    fixed = {"ref", "conversation_ref", "number", "epoch", "opened_at", "dirty"}
+    fixed = {"ref", "conversation_ref", "number", "opened_at", "dirty"}
     new = {name: statement.excluded[name] for name in TurnState.__struct_fields__ if name not in fixed}
     return statement.on_conflict_do_update(
         index_elements=["ref"], set_=new | {"xid": func.pg_current_xact_id()}

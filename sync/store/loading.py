@@ -64,7 +64,7 @@ ORDER BY c.ref
 # The last stretch in which the AI didn't have it: it ended when the AI got it back, or goes on.
 _PEOPLE = Direct(
     text("""
-SELECT v.ref, h.queue, h.agent,
+SELECT v.ref, h.queue, h.agent, e.bots,
   (SELECT count(*) FROM lease_change l
    WHERE l.conversation_ref = v.ref AND l.epoch > e.resolved
      AND l.cause IN ('returned', 'nobody_came', 'control_returned')
@@ -81,7 +81,8 @@ FROM unnest(:refs) AS c(ref)
 JOIN conversation v ON v.ref = c.ref
 CROSS JOIN LATERAL (
   SELECT coalesce(max(epoch) FILTER (WHERE cause = 'resolved'), 0) AS resolved,
-         coalesce(max(epoch) FILTER (WHERE holder = 'ai' AND epoch < v.lease_epoch), 0) AS ai
+         coalesce(max(epoch) FILTER (WHERE holder = 'ai' AND epoch < v.lease_epoch), 0) AS ai,
+         coalesce(max(epoch) FILTER (WHERE cause NOT IN ('other_bot_spoke', 'other_bot_silent')), 1) AS bots
   FROM lease_change WHERE conversation_ref = v.ref) e
 CROSS JOIN LATERAL (
   SELECT min(at) AS began FROM lease_change WHERE conversation_ref = v.ref AND epoch > e.ai) s
@@ -162,6 +163,7 @@ async def load_people(connection: AsyncConnection, threads: Iterable[Thread]) ->
             by_ref[row.ref].people = PeoplePast(
                 returns=row.returns, queue=row.queue or "", agent=row.agent, words=tuple(row.words or ())
             )
+            by_ref[row.ref].bots_since = row.bots
 
 
 async def load_ledger(

@@ -51,19 +51,22 @@ async def load_origins(connection: AsyncConnection, addresses: Iterable[Address]
 
 
 _LEDGER = text("""
-SELECT c.* FROM command c JOIN hand_off h ON h.ref = c.hand_off_ref AND h."to" = c.connection
-WHERE c.hand_off_ref = ANY(:refs) AND c.kind IN ('reply', 'note', 'set_status', 'open_conversation')
+SELECT c.*, w.ref AS hand_off FROM hand_off w
+JOIN hand_off h ON h.conversation_ref = w.conversation_ref AND h."to" = w."to"
+  AND (h.ref = w.ref OR h.ticket = w.ticket)
+JOIN command c ON c.hand_off_ref = h.ref AND c.connection = h."to"
+WHERE w.ref = ANY(:refs) AND c.kind IN ('reply', 'note', 'set_status', 'open_conversation')
 ORDER BY c.ref
 """).bindparams(_REFS)
 
 
 async def load_ledger(connection: AsyncConnection, hand_offs: Iterable[int]) -> dict[int, list[Sent]]:
-    """What we said and did in the conversations that were opened for these hand-offs."""
+    """What we said and did in the conversations in which these hand-offs are worked."""
     wanted = sorted(set(hand_offs))
     found: dict[int, list[Sent]] = {ref: [] for ref in wanted}
     if wanted:
         for row in await connection.execute(_LEDGER, {"refs": wanted}):
-            found[row.hand_off_ref].append(_sent(row))
+            found[row.hand_off].append(_sent(row))
     return found
 
 

@@ -65,6 +65,28 @@ async def test_fin_is_no_agent(bridge: IntercomBridge) -> None:
     assert [who for who, _ in await bridge.mirrored()].count("agent") == 0
 
 
+async def test_fins_failed_turns_bring_a_person(bridge: IntercomBridge) -> None:
+    """Three of Fin's answers that don't help are three failed turns; people are told by a note."""
+    thread = bridge.helpdesk.customer_says(QUESTION)
+    await bridge.settled()
+    bridge.helpdesk.agent_says(thread, "I am Fin.", admin=FIN)
+    for question in ("Where is my parcel?", "Where is my parcel then?", "That is not what I asked"):
+        bridge.helpdesk.customer_says(question, thread)
+        await bridge.settled()
+        bridge.helpdesk.agent_says(thread, "Our parcels are blue.", admin=FIN)
+        await bridge.settled()
+    assert (await bridge.lease(thread))[0] == "other_bot"
+    bridge.helpdesk.customer_says("That did not help", thread)
+    await bridge.settled()
+    turns = await bridge.rows("SELECT answer, verdict FROM turn WHERE number BETWEEN 2 AND 4")
+    assert [(each.answer["by"], each.verdict) for each in turns] == [("other_bot", "unresolved")] * 3
+    (decision,) = await bridge.rows("SELECT rule FROM decision")
+    assert decision.rule == "three-failed-ai-turns"
+    (note,) = bridge.helpdesk.noted(thread)
+    assert "Our parcels are blue." in note["body"]
+    assert "A colleague is taking over" in bridge.helpdesk.said(thread)[-1]["body"]
+
+
 async def test_three_failures_are_noted_for_people(bridge: IntercomBridge) -> None:
     """The context comes as a note that customers don't see."""
     thread = None

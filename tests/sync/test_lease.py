@@ -14,7 +14,7 @@ from sync.lease import (
     Assigned,
     Claimed,
     Closed,
-    ClosedWithoutAi,
+    DeskBotTook,
     HandedOff,
     Happening,
     Holder,
@@ -37,27 +37,33 @@ TABLE = """
 PersonSpoke         saas_agent  saas_agent  saas_agent  =           saas_agent
 PersonSpoke(BEN)    saas_agent  saas_agent  saas_agent  !           saas_agent
 OtherBotSpoke       other_bot   =           =           =           =
+DeskBotTook         other_bot   =           other_bot   =           =
 OtherBotFellSilent  =           ai          =           =           =
 Assigned(BEN)       saas_agent  saas_agent  saas_agent  !           =
 PersonOpened        nobody      nobody      =           =           =
 HandedOff           nobody      nobody      =           =           =
 Claimed(BEN)        desk_agent  desk_agent  desk_agent  desk_agent  !
 Returned            =           ai          ai          ai          ai
+Returned(BOT)       other_bot   =           other_bot   other_bot   other_bot
 Closed              =           ai          ai          ai          ai
-ClosedWithoutAi     nobody      nobody      =           nobody      nobody
+Closed(BOT)         other_bot   =           other_bot   other_bot   other_bot
+Closed(NOBODY)      nobody      nobody      =           nobody      nobody
 """
 HAPPENINGS: dict[str, Happening] = {
     "PersonSpoke": PersonSpoke(None),
     "PersonSpoke(BEN)": PersonSpoke(BEN),
     "OtherBotSpoke": OtherBotSpoke(),
+    "DeskBotTook": DeskBotTook(),
     "OtherBotFellSilent": OtherBotFellSilent(),
     "Assigned(BEN)": Assigned(BEN),
     "PersonOpened": PersonOpened(),
     "HandedOff": HandedOff(),
     "Claimed(BEN)": Claimed(BEN),
     "Returned": Returned(),
+    "Returned(BOT)": Returned(Holder.OTHER_BOT),
     "Closed": Closed(),
-    "ClosedWithoutAi": ClosedWithoutAi(),
+    "Closed(BOT)": Closed(Holder.OTHER_BOT),
+    "Closed(NOBODY)": Closed(Holder.NOBODY),
 }
 PEOPLE = frozenset({Holder.SAAS_AGENT, Holder.DESK_AGENT})
 
@@ -116,8 +122,8 @@ def test_a_nameless_person_is_not_taken_for_the_desk_agent() -> None:
 
 def test_a_conversation_that_somebody_has_already_is_theirs() -> None:
     """First seen with an assignee, or where our AI doesn't answer."""
-    assert first_lease(assignee=ANN, ai=True, now=NOW).holder is Holder.SAAS_AGENT
-    assert first_lease(assignee=None, ai=False, now=NOW).holder is Holder.NOBODY
+    assert first_lease(assignee=ANN, voice=Holder.AI, now=NOW).holder is Holder.SAAS_AGENT
+    assert first_lease(assignee=None, voice=Holder.NOBODY, now=NOW).holder is Holder.NOBODY
 
 
 people = st.sampled_from([ANN, BEN])
@@ -129,7 +135,7 @@ class LeaseMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.at = NOW
-        self.lease = first_lease(assignee=None, ai=True, now=NOW)
+        self.lease = first_lease(assignee=None, voice=Holder.AI, now=NOW)
         self.history = [self.lease]
         self.latest: Happening = Returned()
 
@@ -159,12 +165,14 @@ class LeaseMachine(RuleBasedStateMachine):
         happening=st.sampled_from(
             [
                 OtherBotSpoke(),
+                DeskBotTook(),
                 OtherBotFellSilent(),
                 PersonOpened(),
                 HandedOff(),
                 Returned(),
+                Returned(Holder.OTHER_BOT),
                 Closed(),
-                ClosedWithoutAi(),
+                Closed(Holder.NOBODY),
             ]
         )
     )
@@ -182,7 +190,7 @@ class LeaseMachine(RuleBasedStateMachine):
     def only_a_person_or_an_end_takes_it_from_a_person(self) -> None:
         """Neither a bot nor a rule nor a status does."""
         if len(self.history) > 1 and self.history[-2].holder in PEOPLE:
-            freed = isinstance(self.latest, Returned | Closed | ClosedWithoutAi)
+            freed = isinstance(self.latest, Returned | Closed)
             assert freed or self.lease.holder in PEOPLE
 
     @invariant()

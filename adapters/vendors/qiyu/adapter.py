@@ -75,7 +75,12 @@ class Qiyu(Adapter):
     async def push(self, command: Command, uploads: Sequence[Upload] = ()) -> Pushed:
         """Carry a command out."""
         if isinstance(command, commands.Known):
-            account = commands.Account(ask=self._ask, upload=self._upload, group_id=self.settings["group_id"])
+            account = commands.Account(
+                ask=self._ask,
+                upload=self._upload,
+                group_id=self.settings["group_id"],
+                robot_first=self.settings["robot_first"],
+            )
             return await commands.carry_out(account, command, uploads)
         return await super().push(command, uploads)
 

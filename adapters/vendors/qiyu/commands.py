@@ -43,6 +43,8 @@ class Account(msgspec.Struct, frozen=True):
     ask: Callable[[str, Raw], Awaitable[Any]]
     upload: Callable[[Upload], Awaitable[Any]]
     group_id: int | None
+    robot_first: bool = False
+    """Whether the robot receives whom we bring, until a person is asked for."""
 
 
 async def carry_out(account: Account, command: Known, uploads: Sequence[Upload]) -> Pushed:
@@ -87,11 +89,18 @@ async def _hand_over(account: Account, command: HandOver) -> Pushed:
 
 
 async def _open(account: Account, command: OpenConversation) -> Pushed:
-    """Ask for a person in the visitor's name, say who they are, and then what they said."""
+    """Ask for a person in the visitor's name, say who they are, and then what they said.
+
+    Whoever writes without anybody having asked gets the robot.
+    """
     uid = visitor(command)
-    answer = await _apply(account, uid)
-    if codes.code_of(answer) == codes.CLOSED:
-        return _received(answer)
+    if account.robot_first:
+        received = Pushed(reception=Reception.BOT)
+    else:
+        answer = await _apply(account, uid)
+        received = _received(answer)
+        if codes.code_of(answer) == codes.CLOSED:
+            return received
     stated = {_ADDRESSES[each.kind]: each.value for each in command.identities if each.kind in _ADDRESSES}
     named = {"real_name": command.customer_name} if command.customer_name else {}
     about = {"deskbridge_subject": command.subject, "deskbridge_tags": "，".join(command.tags)}
@@ -101,7 +110,7 @@ async def _open(account: Account, command: OpenConversation) -> Pushed:
     await _describe(account, uid, items(told))
     if not command.private:
         await _say(account, uid, command.text, ())
-    return msgspec.structs.replace(_received(answer), id=uid)
+    return msgspec.structs.replace(received, id=uid)
 
 
 def visitor(command: OpenConversation) -> str:
