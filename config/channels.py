@@ -22,8 +22,15 @@ class ChannelSettings(BaseModel):
     """At most so many messages for one text; what is longer still ends with the phrase `reply.shortened`."""
     every: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(0)
     """The AI speaks once in so long in a conversation; what is said there meanwhile is one question."""
+    files: bool | None = None
+    """Whether people may send files there; unless given, only where not everybody can read along."""
     link: str = ""
     """Where to go on, put behind that phrase, such as a link that opens a direct message."""
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether people may send files there: what is in one, nobody can look through for personal data."""
+        return not self.public if self.files is None else self.files
 
 
 class CommentSettings(ChannelSettings):

@@ -156,10 +156,14 @@ class BreakerSettings(_Frozen):
 
 
 class AttachmentSettings(_Frozen):
-    """Which files go along from one vendor to another. None is kept."""
+    """Which files go along with messages: from one vendor to another, to the built-in desk and from it."""
 
     max_bytes: int = Field(default=20 * 1024 * 1024, ge=1)
     """A larger file stays where it is; the message names it."""
+    most: int = Field(default=10, ge=1, le=50)
+    """So many files may go with one reply of the built-in desk."""
+    keep: timedelta = Field(default=timedelta(days=7), ge=timedelta(hours=1))
+    """How long a file of the built-in desk is kept for a reply that can't be sent, at most."""
     types: tuple[str, ...] = (
         "image/png",
         "image/jpeg",
@@ -264,7 +268,7 @@ class Settings(BaseSettings):
     breaker: BreakerSettings = BreakerSettings()
     """When a vendor that fails is left alone."""
     attachments: AttachmentSettings = AttachmentSettings()
-    """Which files go along from one vendor to another."""
+    """Which files go along with messages."""
     lanes: LaneSettings = LaneSettings()
     """How accepted events are worked."""
     pull: PullSettings = PullSettings()

@@ -3,7 +3,9 @@
 from enum import StrEnum
 
 from adapters import model
+from adapters.manifest import Capability
 from adapters.model import Author, DeskActed
+from config.settings import Settings
 from gateway import acts, control
 from gateway.scene import Occasion, Scene, Stage
 from rules.policy import Side
@@ -25,10 +27,23 @@ class DeskAction(StrEnum):
 def refusal(stage: Stage, scene: Scene, change: DeskActed) -> str | None:
     """Why the agent may not do this now, in words for them; `None` when they may."""
     why = _not_theirs(scene, change)
+    if why is None and change.attachments:
+        home, channel = scene.thread.conversation.connection, scene.thread.conversation.channel
+        able = stage.can(home, Capability.SEND_ATTACHMENTS)
+        why = files_refused(stage.settings, home, channel, able=able)
     returns = scene.thread.people.returns
     if why is None and change.action == DeskAction.RETURN and returns >= stage.settings.voice.most_returns:
         return f"it went back to the AI {returns} times already: it stays with people until it is resolved"
     return why
+
+
+def files_refused(settings: Settings, connection: str, channel: str, *, able: bool) -> str | None:
+    """Why no files can be sent there, in words for the agent; `None` when they can. `able`: the vendor is."""
+    if not able:
+        return f"{connection} can't be sent files"
+    if not settings.channels.of(channel).takes_files:
+        return f"no files are sent on this channel ({channel})"
+    return None
 
 
 def _not_theirs(scene: Scene, change: DeskActed) -> str | None:
@@ -64,6 +79,7 @@ def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> No
                 text=change.text or "",
                 author=Author.AGENT,
                 person=change.agent,
+                attachments=change.attachments,
             )
             acts.reply_as(stage, scene, reply, occasion)
         case DeskAction.RESOLVE:

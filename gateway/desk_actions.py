@@ -1,6 +1,7 @@
 """What an agent does at the desk, carried out at once: one transaction, the conversation's lane locked."""
 
 import secrets
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -8,12 +9,12 @@ import structlog
 from msgspec import Meta, Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from adapters.model import DeskActed, Person
+from adapters.model import Attachment, DeskActed, Person
 from gateway.desk import DeskAction, refusal
 from gateway.house import House
 from gateway.lanes import LaneWorker
 from gateway.scene import DESK
-from sync.store import desk, inbox
+from sync.store import desk, desk_files, inbox
 from sync.store.inbox import RawEvent, lane_of
 from sync.views import FullHandOff
 
@@ -41,6 +42,8 @@ class Deed(Struct, frozen=True, kw_only=True):
     action: DeskAction
     agent: Person
     text: str | None = None
+    files: tuple[int, ...] = ()
+    """The refs of files that were laid down for it."""
 
 
 async def carry_out(house: House, connection: AsyncConnection, deed: Deed) -> FullHandOff:
@@ -59,6 +62,7 @@ async def carry_out(house: House, connection: AsyncConnection, deed: Deed) -> Fu
         agent=deed.agent,
         occurred_at=now,
         text=deed.text,
+        attachments=await _taken(house, connection, deed, now),
     )
     lane = lane_of(home, found.conversation_id)
     await inbox.lock_lane(connection, lane)
@@ -83,6 +87,34 @@ async def carry_out(house: House, connection: AsyncConnection, deed: Deed) -> Fu
     done = await desk.hand_off(connection, deed.hand_off)
     assert done is not None
     return done
+
+
+async def _taken(
+    house: House, connection: AsyncConnection, deed: Deed, now: datetime
+) -> tuple[Attachment, ...]:
+    """The files that go along. Raises RefusedError unless each was laid down for this and not sent yet."""
+    if not deed.files:
+        return ()
+    settings = house.settings.attachments
+    if len(deed.files) > settings.most:
+        raise RefusedError(f"at most {settings.most} files go with one reply")
+    taken = await desk_files.take(
+        connection, deed.files, hand_off=deed.hand_off, now=now, lasts=settings.keep
+    )
+    if len(taken) != len(deed.files):
+        missing = ", ".join(str(ref) for ref in deed.files if ref not in {each.ref for each in taken})
+        raise RefusedError(f"there is no such file for this hand-off (any more): {missing or 'named twice'}")
+    return tuple(
+        Attachment(
+            id=str(each.ref),
+            url="",
+            name=each.name,
+            content_type=each.content_type,
+            size=each.size,
+            source=desk_files.SOURCE,
+        )
+        for each in taken
+    )
 
 
 async def _catch_up(worker: LaneWorker, connection: AsyncConnection, lane: str) -> None:

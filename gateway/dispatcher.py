@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import structlog
@@ -15,7 +16,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 import rules.store as rules_store
 from adapters import model
-from adapters.attachments import Upload
 from adapters.contract import Adapter
 from adapters.errors import AdapterError, Fatal, Held, Rejected, Retryable
 from config.clock import Clock
@@ -25,7 +25,7 @@ from gateway import fetching, outcomes
 from gateway.answering import AnswerFunction, prepare
 from gateway.casework import CaseWriter
 from gateway.fieldwork import FieldWriter
-from gateway.files.carrying import Carrier, close
+from gateway.files.carrying import Carrier
 from gateway.holding import Holding
 from gateway.limits.limits import Limits
 from gateway.limits.purpose import spending
@@ -66,6 +66,7 @@ class _Trial(Struct, kw_only=True):
 
     doubt: bool
     claimed_at: datetime
+    body: dict[str, Any]
     status: int | None = None
     detail: str = ""
     pushed: model.Pushed = model.Pushed()
@@ -207,7 +208,7 @@ class Dispatcher:
 
     async def _attempt(self, claimed: Claimed) -> Done:
         begun = self._clock()
-        trial = _Trial(doubt=claimed.outcome_unknown, claimed_at=claimed.claimed_at)
+        trial = _Trial(doubt=claimed.outcome_unknown, claimed_at=claimed.claimed_at, body=claimed.body)
         with spending(priority_of(claimed.priority), kind=claimed.kind) as purpose:
             try:
                 verdict = await self._try(claimed, trial)
@@ -224,7 +225,7 @@ class Dispatcher:
         return Done(
             told=trial.told or outcomes.received(claimed, verdict, trial.pushed, now=self._clock()),
             finished=Finished(
-                claimed=msgspec.structs.replace(claimed, claimed_at=trial.claimed_at),
+                claimed=msgspec.structs.replace(claimed, claimed_at=trial.claimed_at, body=trial.body),
                 worker=self.worker,
                 verdict=verdict,
                 status=trial.status,
@@ -276,16 +277,16 @@ class Dispatcher:
         command = await self._addressed(claimed, command)
         if claimed.outcome_unknown and await self._was_done(claimed, command, trial, adapter):
             return Verdict(state="done", outcome=Outcome.FOUND)
-        uploads: Sequence[Upload] = ()
-        if isinstance(command, model.Reply | model.Note) and command.attachments:
-            command, uploads = await self._files.load(command, adapter, attempt=claimed.attempts)
-        try:
+        async with self._files.loaded(command, adapter, attempt=claimed.attempts) as (loaded, uploads):
+            # Where nothing bears our token it is known by its words, and these name what was left out.
+            changed = claimed.outcome_unknown and loaded != command
+            if changed and await self._was_done(claimed, loaded, trial, adapter):
+                return Verdict(state="done", outcome=Outcome.FOUND)
             if self._clock() - claimed.claimed_at > FRESH and not await self._renew(claimed, trial):
                 reason = "the right to send it was lost before it was sent"
                 return Verdict(state="superseded", outcome=Outcome.SUPERSEDED, reason=reason)
-            trial.pushed = await adapter.push(command, uploads)
-        finally:
-            close(uploads)
+            trial.body = outcomes.with_files(claimed.body, loaded)
+            trial.pushed = await adapter.push(loaded, uploads)
         return Verdict(state="done", outcome=Outcome.DELIVERED)
 
     async def _addressed(self, claimed: Claimed, command: model.Command) -> model.Command:

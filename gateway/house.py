@@ -20,7 +20,7 @@ from gateway.database import open_database
 from gateway.dispatcher import Dispatcher
 from gateway.files.carrying import Carrier
 from gateway.files.guard import Guard
-from gateway.jobs import look_at_voices, look_at_waiting, report_overlaps
+from gateway.jobs import forget_files, look_at_voices, look_at_waiting, report_overlaps
 from gateway.keys import new_key
 from gateway.lanes import LaneWorker
 from gateway.leader import Leader
@@ -113,6 +113,7 @@ class House:
                     "links": (partial(link_handed_over, self), timedelta(seconds=1)),
                     "overlaps": (overlaps, timedelta(seconds=1)),
                     "payloads": (age, storage.EVERY),
+                    "files": (partial(forget_files, self.engine, self.clock), timedelta(seconds=30)),
                     **pulling,
                 },
             ),
@@ -153,7 +154,7 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
         guard = Guard(settings.attachments)
         stack.push_async_callback(guard.aclose)
         yield House(
-            files=Carrier(guard, settings.attachments, adapters),
+            files=Carrier(guard, settings.attachments, adapters, engine),
             settings=settings,
             clock=clock,
             engine=engine,

@@ -13,7 +13,7 @@ from config.clock import Clock
 from config.settings import Settings
 from gateway.metrics import Metrics
 from gateway.scene import CLOCK, BotSilence, DoubtSettled, OfferExpired, Tick, Timer
-from sync.store import doubts, inbox, timers
+from sync.store import desk_files, doubts, inbox, timers
 from sync.store.inbox import RawEvent, lane_of
 
 log = structlog.get_logger()
@@ -73,6 +73,14 @@ async def report_overlaps(engine: AsyncEngine, metrics: Metrics) -> None:
         log.warning(
             "overlap", conversation=overlap["conversation_ref"], overlap=overlap["ref"], kind=overlap["kind"]
         )
+
+
+async def forget_files(engine: AsyncEngine, clock: Clock) -> None:
+    """Delete files of the built-in desk that were sent, are not to be sent any more, or waited too long."""
+    async with engine.begin() as connection:
+        gone = await desk_files.forget(connection, now=clock())
+    if gone:
+        log.info("files_forgotten", files=gone)
 
 
 async def _ring(connection: AsyncConnection, due: Iterable[tuple[str, str, Timer]], now: datetime) -> None:

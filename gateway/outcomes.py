@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from adapters.model import AnswerPrepared, Origin, Pushed
+from adapters.attachments import safe_name
+from adapters.model import AnswerPrepared, Command, Note, Origin, Pushed, Reply
 from gateway.scene import AI, DESK, Received
 from sync.delivery import Verdict
 from sync.pull import Pulled, bare, lane_name
@@ -70,6 +71,13 @@ def received(claimed: Claimed, verdict: Verdict, pushed: Pushed, *, now: datetim
     )
 
 
+def with_files(body: dict[str, Any], sent: Command) -> dict[str, Any]:
+    """A command as stored, with those files that really went along."""
+    if "attachments" not in body or not isinstance(sent, Reply | Note):
+        return body
+    return body | {"attachments": msgspec.to_builtins(sent.attachments)}
+
+
 def is_own_message(finished: Finished) -> bool:
     """Whether it left a message of ours in its own conversation, not in one at a desk elsewhere."""
     claimed = finished.claimed
@@ -89,12 +97,17 @@ def own_message(finished: Finished, ref: int) -> dict[str, Any]:
         "person": claimed.body.get("person"),
         "text": claimed.body["text"],
         "private": private,
-        "attachments": [],
+        "attachments": _files(claimed),
         "origin": "live",
         "sent_at": _sent_at(finished),
         "seen_at": finished.ended_at,
         "command_ref": claimed.ref,
     }
+
+
+def _files(claimed: Claimed) -> list[dict[str, Any]]:
+    """Its files, until the vendor tells where it has them; of those that our desk sent, we keep none."""
+    return [item | {"name": safe_name(item["name"])} for item in claimed.body.get("attachments") or ()]
 
 
 def _sent_at(finished: Finished) -> datetime:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from adapters import model
+from adapters.attachments import safe_name
 from adapters.manifest import Capability
 from adapters.model import Author, IdentityKind
 from config.channels import ChannelSettings, LiveSettings
@@ -58,10 +59,20 @@ def utter(stage: Stage, scene: Scene, reply: model.Reply, turn: int | None) -> I
             reply, key=stage.new_key(), text=phrase(stage, scene, "reply.in_private"), attachments=()
         )
     reason = _crowded(stage, scene, channel, reply, turn)
+    if reply.attachments and not channel.takes_files:
+        yield from _explain(
+            stage, scene, reply, f"Without the files, which aren't sent here: {_names(reply)}."
+        )
+        reply = msgspec.structs.replace(reply, attachments=())
+        reason = reason or (None if reply.text.strip() else "no files are sent on this channel")
     if reason is not None:
         yield Utterance(command=reply, connection=home, held_back=reason)
     else:
         yield from _in_parts(stage, scene, channel, reply)
+
+
+def _names(reply: model.Reply) -> str:
+    return ", ".join(safe_name(each.name) for each in reply.attachments)
 
 
 def phrase(stage: Stage, scene: Scene, key: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Struct
 
+from adapters.attachments import safe_name
 from adapters.model import (
     Author,
     ConversationRecord,
@@ -167,7 +168,13 @@ def _store(thread: Thread, record: MessageRecord, own: Own | None, seen: Seen, r
 
 def _files(record: MessageRecord) -> list[dict[str, Any]]:
     return [
-        {"id": item.id, "url": item.url, "name": item.name, "content_type": item.content_type}
+        {
+            "id": item.id,
+            "url": item.url,
+            "name": safe_name(item.name),
+            "content_type": item.content_type,
+            "size": item.size,
+        }
         for item in record.attachments
     ]
 

@@ -135,6 +135,31 @@ class FullHandOff(HandOff, frozen=True, kw_only=True):
     package: dict[str, Any]
 
 
+class File(Struct, frozen=True, kw_only=True):
+    """A file beside a message: its place there, from 1, and what is known of it; `size` in bytes.
+
+    Where it lies is nobody's business; one that is `openable` can be asked for.
+    """
+
+    number: int
+    name: str
+    content_type: str
+    size: int | None = None
+    openable: bool = False
+
+
+class DeskFile(Struct, frozen=True, kw_only=True):
+    """A file that somebody at the built-in desk sends, until it was sent; name it in a reply by its `ref`."""
+
+    ref: int
+    hand_off_ref: int
+    name: str
+    content_type: str
+    size: int
+    created_at: datetime
+    expires_at: datetime
+
+
 class Message(Struct, frozen=True, kw_only=True):
     """One utterance; `private` ones are seen by agents only."""
 
@@ -144,7 +169,7 @@ class Message(Struct, frozen=True, kw_only=True):
     person: Person | None
     text: str
     private: bool
-    attachments: list[Any]
+    attachments: list[File]
     origin: str
     sent_at: datetime
     seen_at: datetime

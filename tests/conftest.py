@@ -14,6 +14,7 @@ pytest_plugins = [
     "support.connected",
     "support.database",
     "support.desk",
+    "support.file_server",
     "support.handed_over",
     "support.pulling",
     "support.redis",

@@ -5,7 +5,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
-from gateway.api import conflicts, conversations, customers, desk, limits, links, parked, pulls
+from gateway.api import conflicts, conversations, customers, desk, files, limits, links, parked, pulls
 from gateway.api.health import healthz, metrics, readyz
 
 HANDLERS: list[ControllerRouterHandler] = [
@@ -36,6 +36,9 @@ HANDLERS: list[ControllerRouterHandler] = [
     desk.reply,
     desk.resolve,
     desk.give_back,
+    files.get_attachment,
+    files.get_messages,
+    files.lay_down,
     parked.list_parked,
     parked.get_parked,
     parked.replay_parked,

@@ -15,13 +15,14 @@ from gateway.store import Key
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="deskbridge"'}
 
 
-def require(scope: Scope) -> Guard:
-    """A guard for routes that need a key with `scope`."""
+def require(*scopes: Scope) -> Guard:
+    """A guard for routes that need a key with one of these scopes."""
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         key = await _identify(connection)
-        if not access.may(key, scope):
-            raise PermissionDeniedException(detail=f"the key {key.name!r} lacks the scope {scope.value!r}")
+        if not any(access.may(key, scope) for scope in scopes):
+            wanted = " or ".join(repr(scope.value) for scope in scopes)
+            raise PermissionDeniedException(detail=f"the key {key.name!r} lacks the scope {wanted}")
         connection.scope["auth"] = key
 
     return guard

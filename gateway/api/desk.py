@@ -16,7 +16,7 @@ from adapters.model import Person
 from gateway import desk_actions
 from gateway.access import Scope
 from gateway.api.auth import require
-from gateway.api.conversations import RefPath
+from gateway.api.conversations import LARGEST_REF, RefPath
 from gateway.api.etag import tagged
 from gateway.api.idempotency import IdempotencyKey, once
 from gateway.api.paging import Cursor, Limit, decode, following
@@ -50,6 +50,10 @@ _STATES = {
 }
 
 
+MOST_NAMED = 50
+FileRef = Annotated[int, Meta(ge=1, le=LARGEST_REF, examples=[7])]
+
+
 class HandOffPage(Struct, frozen=True, kw_only=True):
     """One page; `next` is the path of the one after it, `null` on the last."""
 
@@ -71,9 +75,10 @@ class ActBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ReplyBody(ActBody, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who replies, and what they say."""
+    """Who replies, what they say, and the files that go along, by the refs that laying them down gave."""
 
     text: ReplyText
+    files: Annotated[list[FileRef], Meta(max_length=MOST_NAMED)] = []
 
 
 @get(
@@ -165,7 +170,8 @@ async def claim(
     **_described(
         DeskAction.REPLY,
         "Reply to the customer",
-        "The helpdesk shows it as said by this agent, who must have claimed the hand-off.",
+        "The helpdesk shows it as said by this agent, who must have claimed the hand-off. `files` go along,"
+        " each in one reply only; 409 where the helpdesk or the channel takes none.",
     )
 )
 async def reply(
@@ -176,7 +182,10 @@ async def reply(
     idempotency_key: IdempotencyKey = None,
 ) -> Response[bytes]:
     """Say something to the customer."""
-    return await _act(house, request, idempotency_key, _deed(ref, DeskAction.REPLY, data, data.text))
+    deed = msgspec.structs.replace(
+        _deed(ref, DeskAction.REPLY, data), text=data.text, files=tuple(data.files)
+    )
+    return await _act(house, request, idempotency_key, deed)
 
 
 @post(**_described(DeskAction.RESOLVE, "Resolve the conversation", "Closes it here and at the helpdesk."))
@@ -203,9 +212,9 @@ async def give_back(
     return await _act(house, request, idempotency_key, _deed(ref, DeskAction.RETURN, data))
 
 
-def _deed(ref: int, action: DeskAction, data: ActBody, text: str | None = None) -> Deed:
+def _deed(ref: int, action: DeskAction, data: ActBody) -> Deed:
     person = Person(id=data.agent.id, name=data.agent.name or data.agent.id)
-    return Deed(hand_off=ref, action=action, agent=person, text=text)
+    return Deed(hand_off=ref, action=action, agent=person)
 
 
 async def _act(house: House, request: Request[Any, Any, Any], key: str | None, deed: Deed) -> Response[bytes]:

@@ -29,13 +29,17 @@ async def once(
     request: Request[Any, Any, Any],
     key: str | None,
     work: Callable[[AsyncConnection], Awaitable[bytes]],
+    *,
+    content: bytes | None = None,
 ) -> Response[bytes]:
     """Do `work` in a transaction, unless this caller's request with `key` was answered before.
 
     `work` gives the JSON of a 200. When it raises, nothing is kept: the same key may be tried again.
+    `content` stands for a body that was too long to be held.
     """
+    told = await request.body() if content is None else content
     fingerprint = hashlib.sha256(
-        b"\0".join([request.method.encode(), request.url.path.encode(), await request.body()])
+        b"\0".join([request.method.encode(), request.url.path.encode(), told])
     ).digest()
     key_ref = request.auth.ref
     async with house.engine.begin() as connection:

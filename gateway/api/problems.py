@@ -13,6 +13,8 @@ from msgspec import Meta, Struct
 from config.database import is_passing
 from gateway.conflicts import UnknownConflictError
 from gateway.desk_actions import RefusedError, UnknownHandOffError
+from gateway.files.guard import RefusedFileError, status_of
+from gateway.files.opening import NoSuchFileError
 from gateway.parking.deeds import RefusedReplayError, UnknownParkedError
 from sync.cases import RefusedLinkError, UnknownConversationError
 from sync.resolving import RefusedConflictError
@@ -38,7 +40,12 @@ _MEANINGS = {
     403: "The key lacks the scope",
     404: "No such thing",
     409: "Not possible now; `detail` says why",
+    410: "It was there once, and is no more",
+    413: "The file is too large",
+    415: "The file is of a kind that is not passed on, or not what it claims to be",
     422: "The Idempotency-Key was used for another request",
+    502: "Who has the file can't be asked for it, or refuses it",
+    504: "Who has the file doesn't answer now; another time they may",
     503: "The database doesn't answer now; the same request may be sent again after `Retry-After`",
 }
 
@@ -99,9 +106,16 @@ def from_unknown(_: Request[Any, Any, Any], error: LookupError) -> Response[byte
     return problem(404, "NotFound", str(error))
 
 
+def from_refused_file(_: Request[Any, Any, Any], error: RefusedFileError) -> Response[bytes]:
+    """A file that isn't handed out, or not taken."""
+    return problem(status_of(error), "No such file to be had", f"the file is not passed on: {error}")
+
+
 EXCEPTION_HANDLERS: ExceptionHandlersMap = {
     HTTPException: from_http_exception,
     RefusedError: from_refusal,
+    RefusedFileError: from_refused_file,
+    NoSuchFileError: from_unknown,
     UnknownHandOffError: from_unknown,
     RefusedConflictError: from_refusal,
     UnknownConflictError: from_unknown,

@@ -3,7 +3,9 @@
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Collection
+from collections.abc import AsyncIterable, Collection
+from enum import StrEnum
+from http import HTTPStatus
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 from urllib.parse import urljoin, urlsplit
@@ -17,21 +19,75 @@ from config.settings import AttachmentSettings
 
 MOST_REDIRECTS = 3
 IN_MEMORY = 1024 * 1024
+HEAD = 4096
 _PORTS = {"http": 80, "https": 443}
+_GONE = frozenset({httpx.codes.NOT_FOUND, httpx.codes.GONE})
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
+class Because(StrEnum):
+    """Why a file is refused."""
+
+    ADDRESS = "address"
+    """It lies where we don't look."""
+    ANSWER = "answer"
+    """Its server refused it, or made no sense."""
+    LATE = "late"
+    """Its server didn't answer in time, or is broken: another time it may."""
+    GONE = "gone"
+    """It is there no more."""
+    SIZE = "size"
+    KIND = "kind"
+    EMPTY = "empty"
+
+
 class RefusedFileError(Exception):
-    """A file that we don't fetch, or don't pass on; the message says why, for people."""
+    """A file that we don't fetch, take or pass on; the message says why, for people."""
+
+    def __init__(self, message: str, because: Because = Because.ADDRESS) -> None:
+        super().__init__(message)
+        self.because = because
+
+
+_STATUSES = {
+    Because.ADDRESS: HTTPStatus.BAD_GATEWAY,
+    Because.ANSWER: HTTPStatus.BAD_GATEWAY,
+    Because.LATE: HTTPStatus.GATEWAY_TIMEOUT,
+    Because.GONE: HTTPStatus.GONE,
+    Because.SIZE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Because.KIND: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    Because.EMPTY: HTTPStatus.BAD_REQUEST,
+}
+
+
+def status_of(refused: RefusedFileError) -> int:
+    """How HTTP says why."""
+    return _STATUSES[refused.because]
 
 
 class Spooled(Struct, frozen=True):
-    """A file that was fetched; `declared` is what its server calls it."""
+    """A file on our disk, without a name there; `declared` is what its server or its sender calls it."""
 
     file: BinaryIO
     size: int
     declared: str
     head: bytes
+
+
+async def spool(chunks: AsyncIterable[bytes], declared: str, *, most: int) -> Spooled:
+    """What comes in pieces, on the disk once it is large. Raises RefusedFileError beyond `most` bytes."""
+    held = cast("BinaryIO", SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - its reader closes it
+    size = 0
+    try:
+        async for chunk in chunks:
+            size = _within(most, size + len(chunk))
+            held.write(chunk)
+        held.seek(0)
+        head = held.read(HEAD)
+    except BaseException:
+        held.close()
+        raise
+    return Spooled(held, size, declared, head)
 
 
 class Guard:
@@ -73,7 +129,7 @@ class Guard:
                 url, headers = urljoin(url, response.headers["location"]), {}
             finally:
                 await response.aclose()
-        raise RefusedFileError("it redirects too often")
+        raise RefusedFileError("it redirects too often", Because.ANSWER)
 
     async def _request(self, url: str, headers: dict[str, str]) -> httpx.Request:
         """A request to the very address that was looked at: a name may mean another one a moment later."""
@@ -97,26 +153,17 @@ class Guard:
         if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             raise Retryable(f"a file's server answered {response.status_code}", status=response.status_code)
         if not response.is_success:
-            raise RefusedFileError(f"its server answered {response.status_code}")
+            because = Because.GONE if response.status_code in _GONE else Because.ANSWER
+            raise RefusedFileError(f"its server answered {response.status_code}", because)
         most = self._settings.max_bytes
         told = response.headers.get("content-length", "")
         _within(most, int(told) if told.isdecimal() else 0)
-        spool = cast("BinaryIO", SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - whoever sends it closes it
-        size, head = 0, b""
-        try:
-            async for chunk in response.aiter_bytes():
-                size = _within(most, size + len(chunk))
-                head = head or chunk[:IN_MEMORY]
-                spool.write(chunk)
-        except BaseException:
-            spool.close()
-            raise
-        return Spooled(spool, size, response.headers.get("content-type", ""), head)
+        return await spool(response.aiter_bytes(), response.headers.get("content-type", ""), most=most)
 
 
 def _within(most: int, size: int) -> int:
     if size > most:
-        raise RefusedFileError(f"it is larger than {most} bytes")
+        raise RefusedFileError(f"it is larger than {most} bytes", Because.SIZE)
     return size
 
 

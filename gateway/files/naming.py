@@ -1,13 +1,13 @@
 """Names and types of files that strangers send. Pure."""
 
+import mimetypes
 import re
-import unicodedata
 from fnmatch import fnmatchcase
+from urllib.parse import quote
 
-LONGEST_NAME = 120
+from adapters.attachments import safe_name
+
 _HEAD = 512
-_UNSAFE = re.compile(r'[<>:"|?*\\/\x00-\x1f\x7f]')
-_MARKS = frozenset({"Cf", "Cc", "Co", "Cs"})
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -26,19 +26,79 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"#!", "text/x-script"),
 )
 _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/wav", b"AVI ": "video/x-msvideo"}
-_MARKUP = re.compile(rb"\s*(<!doctype|<html|<head|<body|<script|<svg|<\?xml)", re.IGNORECASE)
+_MARKUP = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(<!doctype|<!--|<html|<head|<body|<script|<svg|<\?xml)", re.IGNORECASE
+)
 _ZIPPED = ("application/zip", "application/x-zip*", "application/vnd.*", "application/epub+zip")
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+_ENDINGS = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "jfif": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "bmp": "image/bmp",
+    "mp3": "audio/mpeg",
+    "m4a": "audio/mp4",
+    "aac": "audio/aac",
+    "ogg": "audio/ogg",
+    "oga": "audio/ogg",
+    "opus": "audio/ogg",
+    "wav": "audio/wav",
+    "amr": "audio/amr",
+    "mp4": "video/mp4",
+    "m4v": "video/mp4",
+    "mov": "video/quicktime",
+    "webm": "video/webm",
+    "avi": "video/x-msvideo",
+    "pdf": "application/pdf",
+    "zip": "application/zip",
+    "docx": f"{_OFFICE}wordprocessingml.document",
+    "xlsx": f"{_OFFICE}spreadsheetml.sheet",
+    "pptx": f"{_OFFICE}presentationml.presentation",
+    "txt": "text/plain",
+    "log": "text/plain",
+    "csv": "text/csv",
+}
+"""What a browser or a desktop opens, and never carries out."""
+_MEDIA = frozenset({"audio", "video"})
+_KNOWN = mimetypes.MimeTypes()
+_ANY = "application/octet-stream"
 
 
-def safe_name(name: str) -> str:
-    """A name that harms nobody: no path, no control or hidden characters, not too long, never empty."""
-    last = re.split(r"[\\/]", name)[-1]
-    plain = "".join(c for c in unicodedata.normalize("NFC", last) if unicodedata.category(c) not in _MARKS)
-    clean = _UNSAFE.sub("_", plain).strip(" .") or "file"
-    stem, dot, end = clean.rpartition(".")
-    if len(clean) <= LONGEST_NAME:
-        return clean
-    return f"{stem[: LONGEST_NAME - len(end) - 1]}.{end}" if dot and len(end) <= 10 else clean[:LONGEST_NAME]  # noqa: PLR2004 - an extension
+def named(name: str, kind: str) -> str:
+    """A harmless name that ends as files of this type do: a text called `run.bat` is `run.bat.txt`."""
+    safe = safe_name(name)
+    ending = safe.rpartition(".")[2].lower() if "." in safe else ""
+    if _fits(ending, kind):
+        return safe
+    usual = next((each for each, of in _ENDINGS.items() if of == kind), None)
+    return safe_name(f"{safe}.{usual or (_KNOWN.guess_extension(kind) or '.bin')[1:]}")
+
+
+def _fits(ending: str, kind: str) -> bool:
+    means = _ENDINGS.get(ending)
+    if means is None:
+        return kind not in _ENDINGS.values() and _KNOWN.guess_type(f"x.{ending}")[0] == kind
+    first, other = means.partition("/")[0], kind.partition("/")[0]
+    return (
+        means == kind
+        or {first, other} <= _MEDIA
+        or (kind == "application/zip" and means.startswith(_OFFICE))
+        or (kind == "text/plain" and first == "text")
+    )
+
+
+def served_as(kind: str) -> str:
+    """The type to hand a file to a browser with: one that it never carries out."""
+    return kind if kind in _ENDINGS.values() or kind.partition("/")[0] in _MEDIA else _ANY
+
+
+def disposition(name: str) -> str:
+    """The header that makes a browser save a file under a safe name (RFC 6266)."""
+    plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\%' else "_" for c in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
 def kind_of(head: bytes) -> str | None:
@@ -64,7 +124,7 @@ def judged(declared: str, head: bytes) -> str | None:
         return found
     if found == "application/zip":
         return claimed if allowed(claimed, _ZIPPED) else None
-    if found == "video/mp4":
+    if found in {"video/mp4", "video/webm", "audio/ogg"}:  # of each there is sound alone, and film
         return claimed if claimed.startswith(("video/", "audio/")) else None
     return found if found.partition("/")[0] == claimed.partition("/")[0] != "application" else None
 

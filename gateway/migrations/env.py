@@ -7,7 +7,14 @@ from sqlmodel import SQLModel
 
 for room in ("gateway", "knowledge", "rules", "sync"):
     import_module(f"{room}.tables")
-for tables in ("case_tables", "conflict_tables", "inbox_tables", "pull_tables", "voice_tables"):
+for tables in (
+    "case_tables",
+    "conflict_tables",
+    "file_tables",
+    "inbox_tables",
+    "pull_tables",
+    "voice_tables",
+):
     import_module(f"sync.{tables}")
 
 context.configure(

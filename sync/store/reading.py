@@ -1,6 +1,6 @@
 """What people read: conversations, customers, and everything that belongs on a timeline."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -141,12 +141,51 @@ async def customer(connection: AsyncConnection, ref: int) -> Customer | None:
 
 async def messages_of(connection: AsyncConnection, conversation_ref: int) -> list[Message]:
     """All messages of a conversation."""
-    return await _all(
-        connection,
-        "SELECT * FROM message WHERE conversation_ref = :of ORDER BY sent_at, ref",
-        conversation_ref,
-        Message,
+    rows = await connection.execute(
+        text("SELECT * FROM message WHERE conversation_ref = :of ORDER BY sent_at, ref"),
+        {"of": conversation_ref},
     )
+    return [
+        msgspec.convert(dict(row) | {"attachments": files_of(row["attachments"])}, Message)
+        for row in rows.mappings()
+    ]
+
+
+def files_of(attachments: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Files as people may see them: not where they lie, which may open them for whoever knows it."""
+    return [
+        {
+            "number": number,
+            "name": item.get("name") or "file",
+            "content_type": item.get("content_type") or "application/octet-stream",
+            "size": item.get("size"),
+            "openable": bool(item.get("url")),
+        }
+        for number, item in enumerate(attachments, 1)
+    ]
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """A message's files as they are stored, and where the message was said."""
+
+    conversation_ref: int
+    connection: str
+    attachments: list[dict[str, Any]]
+
+
+async def files_at(connection: AsyncConnection, message_ref: int) -> Place | None:
+    """The files of a message, with where they lie."""
+    row = (
+        await connection.execute(
+            text("""
+            SELECT m.conversation_ref, v.connection, m.attachments
+            FROM message m JOIN conversation v ON v.ref = m.conversation_ref WHERE m.ref = :ref
+            """),
+            {"ref": message_ref},
+        )
+    ).mappings()
+    found = row.first()
+    return None if found is None else msgspec.convert(dict(found), Place)
 
 
 async def leases_of(connection: AsyncConnection, conversation_ref: int) -> list[LeaseChange]:
@@ -197,9 +236,16 @@ async def commands_of(connection: AsyncConnection, conversation_ref: int) -> lis
         text("SELECT * FROM command WHERE conversation_ref = :of ORDER BY ref"), {"of": conversation_ref}
     )
     return [
-        msgspec.convert(dict(row) | {"attempts": tries.get(row["ref"], [])}, Command)
+        msgspec.convert(
+            dict(row) | {"attempts": tries.get(row["ref"], []), "body": _shown(row["body"])}, Command
+        )
         for row in rows.mappings()
     ]
+
+
+def _shown(body: dict[str, Any]) -> dict[str, Any]:
+    files = body.get("attachments")
+    return body | {"attachments": files_of(files)} if files else body
 
 
 async def _all(connection: AsyncConnection, query: str, of: int, kind: type[Any]) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from support.bridge import free_port, serving
 
-from adapters.attachments import Fetch
+from adapters.attachments import LONGEST_NAME, Fetch, safe_name
 from adapters.errors import Retryable
 from config.settings import AttachmentSettings
 from gateway.files import guard as guarding
@@ -188,12 +188,12 @@ def test_programs_and_pages_are_not_among_the_types() -> None:
         ("...", "file"),
         ("", "file"),
         ("收據 1.png", "收據 1.png"),
-        ("x" * 300 + ".pdf", "x" * (naming.LONGEST_NAME - 4) + ".pdf"),
+        ("x" * 300 + ".pdf", "x" * (LONGEST_NAME - 4) + ".pdf"),
     ],
 )
 def test_names_harm_nobody(name: str, safe: str) -> None:
     """No path, no control or hidden characters, no endless names."""
-    assert naming.safe_name(name) == safe
+    assert safe_name(name) == safe
 
 
 def test_a_few_redirects_are_enough() -> None:
