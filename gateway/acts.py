@@ -120,7 +120,7 @@ def judge(stage: Stage, scene: Scene) -> None:
 
 
 def overhear(scene: Scene, text: str, said_at: datetime | None = None) -> bool:
-    """Take another bot's words for its answer, where it has the word; whether they answer the latest turn."""
+    """Take what another bot says for its answer, where it has the word; whether that is the latest turn's."""
     theirs = scene.thread.lease.holder is Holder.OTHER_BOT
     return theirs and turns.overhear(scene.history, text, said_at=said_at)
 
