@@ -67,16 +67,14 @@ async def carry_out(house: House, connection: AsyncConnection, deed: Deed) -> Fu
     lane = lane_of(home, found.conversation_id)
     await inbox.lock_lane(connection, lane)
     await _catch_up(worker := house.lane_worker(), connection, lane)
-    event = await desk.record_deed(
-        connection,
-        RawEvent(
-            connection=DESK,
-            key=secrets.token_hex(16),
-            lane=lane,
-            body=msgspec.json.encode(acted),
-            received_at=now,
-        ),
+    raw = RawEvent(
+        connection=DESK,
+        key=secrets.token_hex(16),
+        lane=lane,
+        body=msgspec.json.encode(acted),
+        received_at=now,
     )
+    event = await desk.record_deed(connection, raw)
     stage = await worker.load(connection, [(event, acted)])
     reason = refusal(stage, stage.scenes[home, found.conversation_id], acted)
     if reason is not None:

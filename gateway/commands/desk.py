@@ -1,6 +1,8 @@
 """The commands under `deskbridge desk`: the built-in desk over its HTTP API."""
 
+import mimetypes
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +11,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from gateway.commands.remote import HERE, Url, call
+from gateway.commands.remote import HERE, Url, call, download
 from gateway.commands.terminal import out
 
 app = typer.Typer(no_args_is_help=True, help="The built-in desk: take over, answer, hand back.")
@@ -22,6 +24,7 @@ Name = Annotated[
     str, typer.Option("--name", envvar="DESKBRIDGE_AGENT_NAME", help="The name that customers see.")
 ]
 Ref = Annotated[int, typer.Argument(help="The hand-off's ref.")]
+UPLOAD_LIMIT = 120.0
 _STYLES = {"urgent": "bold red", "high": "red", "offered": "yellow", "claimed": "cyan"}
 
 
@@ -80,8 +83,23 @@ def _waited(item: dict[str, Any]) -> str:
 
 @app.command("show")
 def show(ref: Ref, key: ApiKey, url: Url = HERE) -> None:
-    """Show a hand-off with everything that was said and tried."""
-    _show(call("GET", url, key, f"/v1/desk/hand-offs/{ref}"))
+    """Show a hand-off with everything that was said and tried, and which files came with it."""
+    path = f"/v1/desk/hand-offs/{ref}"
+    _show(call("GET", url, key, path))
+    _show_talk(call("GET", url, key, f"{path}/messages")["messages"])
+
+
+@app.command("save")
+def save(
+    message: Annotated[int, typer.Argument(help="The message's ref, as `show` tells it.")],
+    number: Annotated[int, typer.Argument(help="The file's place in it, from 1.")],
+    to: Annotated[Path, typer.Option("--to", help="Where to; nothing that is there is overwritten.")],
+    key: ApiKey,
+    url: Url = HERE,
+) -> None:
+    """Save a file that came with a message. Look at it before you open it: it is a stranger's."""
+    size = download(url, key, f"/v1/messages/{message}/attachments/{number}", to)
+    out.print(f"{escape(str(to))}: {size} bytes", highlight=False)
 
 
 @app.command("claim")
@@ -99,9 +117,29 @@ def reply(
     *,
     url: Url = HERE,
     name: Name = "",
+    file: Annotated[
+        list[Path] | None, typer.Option("--file", exists=True, dir_okay=False, help="A file to send along.")
+    ] = None,
 ) -> None:
-    """Tell the customer something, under your name."""
-    _act(url, key, ref, "reply", agent=agent, name=name, text=text)
+    """Tell the customer something, under your name, perhaps with files."""
+    laid_down = [_lay_down(url, key, ref, each) for each in file or ()]
+    _act(url, key, ref, "reply", agent=agent, name=name, say={"text": text, "files": laid_down})
+
+
+def _lay_down(url: str, key: str, ref: int, path: Path) -> int:
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    with path.open("rb") as content:
+        kept = call(
+            "POST",
+            url,
+            key,
+            f"/v1/desk/hand-offs/{ref}/files",
+            params={"name": path.name},
+            content=content,
+            headers={"Content-Type": kind, "Content-Length": str(path.stat().st_size)},
+            timeout=UPLOAD_LIMIT,
+        )
+    return int(kept["ref"])
 
 
 @app.command("resolve")
@@ -117,11 +155,9 @@ def give_back(ref: Ref, key: ApiKey, agent: Agent, url: Url = HERE, name: Name =
 
 
 def _act(
-    url: str, key: str, ref: int, action: str, *, agent: str, name: str, text: str | None = None
+    url: str, key: str, ref: int, action: str, *, agent: str, name: str, say: dict[str, Any] | None = None
 ) -> None:
-    body: dict[str, Any] = {"agent": {"id": agent, "name": name}}
-    if text is not None:
-        body["text"] = text
+    body: dict[str, Any] = {"agent": {"id": agent, "name": name}} | (say or {})
     done = call("POST", url, key, f"/v1/desk/hand-offs/{ref}/{action}", json=body)
     out.print(f"hand-off {ref} is {_styled(done['state'])}", highlight=False)
 
@@ -140,6 +176,14 @@ def _show(item: dict[str, Any]) -> None:
     for tried in package["tried"]:
         because = ", ".join(f"{b['signal']} “{b['evidence']}”" for b in tried["because"])
         out.print(f"[dim]turn {tried['turn']}: {tried['verdict']}[/] {escape(because)}", highlight=False)
-    for line in package["transcript"]:
+
+
+def _show_talk(messages: list[dict[str, Any]]) -> None:
+    for line in messages:
         said = escape(f"{line['author']}: {line['text']}")
         out.print(f"[dim]{said}[/]" if line["private"] else said, highlight=False)
+        for each in line["attachments"]:
+            size = "" if each["size"] is None else f", {each['size']} bytes"
+            hint = f" · save {line['ref']} {each['number']}" if each["openable"] else ""
+            told = escape(f"  file: {each['name']} ({each['content_type']}{size}){hint}")
+            out.print(told, highlight=False)

@@ -8,14 +8,16 @@ from litestar.exceptions import HTTPException, NotFoundException
 from litestar.static_files import create_static_files_router
 
 from config.database import is_passing
-from gateway.console import conversations, desk, login, overview
+from gateway.console import conversations, desk, files, login, overview
 from gateway.console.login import HOME, redirect, send_to_login
 from gateway.console.pages import STATIC, reader_words, render
 from gateway.console.sessions import ForgedFormError, LoginRequiredError
 from gateway.desk_actions import UnknownHandOffError
+from gateway.files.guard import RefusedFileError, status_of
+from gateway.files.opening import NoSuchFileError
 
 log = structlog.get_logger()
-_TOLD = frozenset({400, 401, 403, 404, 405, 503})
+_TOLD = frozenset({400, 401, 403, 404, 405, 413, 503})
 
 
 @get("/", include_in_schema=False)
@@ -40,8 +42,12 @@ def _told(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
     return _show(request, error.status_code)
 
 
-def _unknown(request: Request[Any, Any, Any], _: UnknownHandOffError) -> Response[Any]:
+def _unknown(request: Request[Any, Any, Any], _: LookupError) -> Response[Any]:
     return _show(request, 404)
+
+
+def _refused_file(request: Request[Any, Any, Any], error: RefusedFileError) -> Response[Any]:
+    return _show(request, status_of(error), reader_words(request)(f"file.{error.because}"))
 
 
 def _forged(request: Request[Any, Any, Any], _: ForgedFormError) -> Response[Any]:
@@ -68,12 +74,16 @@ PAGES = Router(
         conversations.show_conversation,
         desk.show_desk,
         desk.show_hand_off,
+        desk.reply,
         desk.act,
+        files.save_file,
     ],
     exception_handlers={
         LoginRequiredError: send_to_login,
         ForgedFormError: _forged,
         UnknownHandOffError: _unknown,
+        NoSuchFileError: _unknown,
+        RefusedFileError: _refused_file,
         HTTPException: _told,
         Exception: _broken,
     },

@@ -43,7 +43,8 @@ async def find(connection: AsyncConnection, key: Key, message: int, number: int)
     place = await reading.files_at(connection, message)
     if place is None or not 0 < number <= len(place.attachments):
         raise NoSuchFileError(f"message {message} has no file {number}")
-    if not access.may(key, Scope.READ) and not await desk.hand_offs_of(connection, place.conversation_ref):
+    handed_over = access.may(key, Scope.DESK) and await desk.hand_offs_of(connection, place.conversation_ref)
+    if not access.may(key, Scope.READ) and not handed_over:
         raise NoSuchFileError(f"message {message} has no file {number}")
     stored = place.attachments[number - 1]
     return msgspec.convert(stored | {"source": stored.get("source") or place.connection}, Attachment)

@@ -14,7 +14,7 @@ from gateway.files.carrying import fit
 from gateway.files.guard import spool
 from gateway.house import House
 from sync.store import desk, desk_files
-from sync.views import DeskFile
+from sync.views import DeskFile, HandOff
 
 PART = 256 * 1024
 
@@ -46,11 +46,16 @@ async def check_place(house: House, connection: AsyncConnection, hand_off: int) 
         raise UnknownHandOffError(f"there is no hand-off {hand_off}")
     if found.state not in desk.OPEN:
         raise RefusedError("this hand-off has ended")
-    adapter = house.adapters.get(found.connection)
-    able = adapter is not None and Capability.SEND_ATTACHMENTS in adapter.capabilities
-    reason = files_refused(house.settings, found.connection, found.channel, able=able)
+    reason = refusal_at(house, found)
     if reason is not None:
         raise RefusedError(reason)
+
+
+def refusal_at(house: House, found: HandOff) -> str | None:
+    """Why no files can be sent to whoever was handed over, in words for the agent; `None` when they can."""
+    adapter = house.adapters.get(found.connection)
+    able = adapter is not None and Capability.SEND_ATTACHMENTS in adapter.capabilities
+    return files_refused(house.settings, found.connection, found.channel, able=able)
 
 
 async def receive(house: House, chunks: AsyncIterable[bytes], *, name: str, declared: str) -> Received:

@@ -5,11 +5,15 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import pytest
 from support.bridge import Bridge
 from support.desk import hand_over
+from support.file_server import PNG
 
 
 async def _type(bridge: Bridge, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -78,3 +82,47 @@ async def test_the_desk_works_from_the_command_line(bridge: Bridge) -> None:
     said = [m for m in bridge.replies(hand_off.conversation_id) if m.author == "agent"]
     assert [(m.text, m.agent.name) for m in said] == [("Mei here.", "Mei Lin")]
     assert "nobody waits" in (await _type(bridge, "desk", "list", **mei)).stdout
+
+
+class TestFiles:
+    """Files from the command line."""
+
+    @pytest.fixture
+    def overrides(self) -> dict[str, Any]:
+        """They come from loopback, where the helpdesk is in a test."""
+        return {"attachments": {"allow_hosts": ["127.0.0.1"]}}
+
+    async def test_files_are_told_saved_and_sent(self, bridge: Bridge, tmp_path: Path) -> None:
+        """A customer's is saved once, nothing is overwritten; the agent's arrives; a program is refused."""
+        hand_off = await hand_over(bridge)
+        photo = bridge.helpdesk.state.lay_down("photo.png", "image/png", PNG, base_url=bridge.helpdesk_url)
+        bridge.helpdesk.customer_says("cus_1", "Look", files=(photo,))
+        await bridge.settled()
+        key = (await _type(bridge, "keys", "create", "desk", "--scope", "desk")).stdout.strip()
+        mei = {"DESKBRIDGE_API_KEY": key, "DESKBRIDGE_AGENT": "mei", "DESKBRIDGE_AGENT_NAME": "Mei Lin"}
+        ref, to = str(hand_off.ref), tmp_path / "saved.png"
+        shown = (await _type(bridge, "desk", "show", ref, **mei)).stdout
+        told = re.search(r"file: photo\.png \(image/png, 48 bytes\) · save (\d+) (\d+)", shown)
+        assert told, shown
+        for code in (0, 1):
+            saved = await _type(bridge, "desk", "save", *told.groups(), "--to", str(to), **mei)
+            assert saved.returncode == code, saved.stderr
+        assert to.read_bytes() == PNG
+        assert not (tmp_path / "saved.png.part").exists()
+        paper, program = tmp_path / "paper.pdf", tmp_path / "a.exe"
+        paper.write_bytes(b"%PDF-1.7 x")
+        program.write_bytes(b"MZ\x90")
+        await _type(bridge, "desk", "claim", ref, **mei)
+        refused = await _type(bridge, "desk", "reply", ref, "Run this", "--file", str(program), **mei)
+        assert (refused.returncode, "(415)" in refused.stderr) == (1, True)
+        done = await _type(
+            bridge, "desk", "reply", ref, "Here", "--file", str(paper), "--file", str(to), **mei
+        )
+        assert done.returncode == 0, done.stderr
+        await bridge.settled()
+        (said,) = [m for m in bridge.replies(hand_off.conversation_id) if m.author == "agent"]
+        state = bridge.helpdesk.state
+        assert [(f.name, state.files[f.id][1]) for f in said.files] == [
+            ("paper.pdf", b"%PDF-1.7 x"),
+            ("saved.png", PNG),
+        ]

@@ -1,5 +1,6 @@
 """The console in a real browser: log in, read a timeline, take over, answer."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from support.bridge import Bridge, eventually
 from support.desk import NewKey, hand_over
+from support.file_server import PNG
 
 from gateway.access import Scope
 
@@ -22,6 +24,12 @@ FLAGS = [
     "--disable-sync",
 ]
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no browser at {CHROMIUM}")
+
+
+@pytest.fixture
+def overrides() -> dict[str, Any]:
+    """Files come from loopback, where the helpdesk is in a test."""
+    return {"attachments": {"allow_hosts": ["127.0.0.1"]}}
 
 
 @pytest.fixture
@@ -98,3 +106,45 @@ async def test_a_click_from_another_site_arrives_logged_in(
     await page.evaluate(f"location.href = '{bridge.url}/console/desk'")
     await page.get_by_text("Nobody is waiting for a person.").wait_for()
     assert page.url == f"{bridge.url}/console/desk"
+
+
+async def content(download: Any) -> bytes:
+    """What the browser has saved."""
+    path = Path(await download.path())
+    return await asyncio.to_thread(path.read_bytes)
+
+
+async def test_an_agent_saves_a_customers_photo_and_sends_a_file(
+    page: Any, bridge: Bridge, new_key: NewKey, tmp_path: Path
+) -> None:
+    """The photo is saved under a harmless name, byte by byte; the file arrives and is shown as theirs."""
+    hand_off = await hand_over(bridge)
+    photo = bridge.helpdesk.state.lay_down(
+        "..\\photo\u202egnp.exe", "image/png", PNG, base_url=bridge.helpdesk_url
+    )
+    bridge.helpdesk.customer_says("cus_1", "It came broken", files=(photo,))
+    await bridge.settled()
+    await _log_in(page, bridge, new_key)
+    await page.goto(f"{bridge.url}/console/desk/{hand_off.ref}")
+    await page.get_by_role("button", name="Claim").click()
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="photognp.exe").click()
+    saved = await download.value
+    assert saved.suggested_filename == "photognp.exe.png"
+    assert await content(saved) == PNG
+    label = tmp_path / "Rücksendung.pdf"
+    label.write_bytes(b"%PDF-1.7 label")
+    await page.get_by_label("Reply").fill("Please use this label.")
+    await page.get_by_label("Attach files").set_input_files(label)
+    await page.get_by_role("button", name="Send", exact=True).click()
+    await page.get_by_text("Sent.").wait_for()
+    await bridge.settled()
+    said = bridge.replies(hand_off.conversation_id)[-1]
+    (file,) = said.files
+    assert (said.text, said.agent.name, file.name) == ("Please use this label.", "Mei Lin", "Rücksendung.pdf")
+    assert bridge.helpdesk.state.files[file.id] == ("application/pdf", b"%PDF-1.7 label")
+    for shown in (page.locator(".talk"), page.locator("#story")):
+        async with page.expect_download() as download:
+            await shown.get_by_role("link", name="Rücksendung.pdf").click(timeout=15_000)
+        assert await content(await download.value) == b"%PDF-1.7 label"
+        await page.goto(f"{bridge.url}/console/conversations/{hand_off.conversation_ref}")

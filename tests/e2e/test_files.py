@@ -65,3 +65,34 @@ async def test_what_may_not_go_along_is_named_and_the_words_go(carrying: HandedO
         True
     ] * 3
     assert "localhost" not in said.text
+
+
+async def test_what_did_not_go_along_is_not_shown_as_sent(carrying: HandedOver) -> None:
+    """The timeline has those files of a reply that the customer got, and no others."""
+    good = lay_down(carrying.agents, carrying, PNG, "good.png", "image/png")
+    program = lay_down(carrying.agents, carrying, b"MZ\x90\0", "tool.png", "image/png")
+    for files in ((good, program), (program,)):
+        carrying.agents.agent_says(carrying.ticket().id, f"{len(files)} of them", files=files)
+        await carrying.settled()
+    rows = await carrying.rows(
+        "SELECT m.attachments FROM message m JOIN conversation v ON v.ref = m.conversation_ref"
+        " WHERE v.connection = 'shop' AND m.text LIKE '%of them%' ORDER BY m.ref"
+    )
+    assert [[(f["name"], f["size"]) for f in row.attachments] for row in rows] == [
+        [("good.png", len(PNG))],
+        [],
+    ]
+
+
+async def test_where_everybody_reads_along_files_stay_behind(knowledge_url: str, tmp_path: Path) -> None:
+    """The words go; people at the helpdesk and at the desk are told what didn't."""
+    async with handing_over(knowledge_url, tmp_path, attachments={"allow_hosts": ["127.0.0.1"]}) as bridge:
+        bridge.helpdesk.customer_says("cus_1", "I want a person", name="Ann", channel="comment")
+        await bridge.settled()
+        paper = lay_down(bridge.agents, bridge, b"%PDF-1.7 x", "invoice.pdf", "application/pdf")
+        bridge.agents.agent_says(bridge.ticket().id, "Your invoice", files=(paper,))
+        await bridge.settled()
+        (said,) = [m for m in bridge.helpdesk.messages if m.text.endswith("Your invoice") and not m.private]
+        assert said.files == ()
+        for side in (bridge.helpdesk, bridge.agents):
+            assert any("invoice.pdf" in m.text for m in side.messages if m.private)
