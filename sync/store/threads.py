@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import and_, func, insert, literal_column, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, INTEGER, JSONB, TEXT
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -66,8 +66,18 @@ async def save(
     await _save_commands(connection, threads, errands)
 
 
-# The dispatcher may have stored a reply of ours between our look and now.
-_MESSAGES = Direct(upsert(Message).on_conflict_do_nothing(index_elements=["conversation_ref", "id"]))
+def _messages() -> Any:
+    """The dispatcher may have stored a reply of ours between our look and now: only its files are news."""
+    statement = upsert(Message)
+    told = statement.excluded.attachments
+    return statement.on_conflict_do_update(
+        index_elements=["conversation_ref", "id"],
+        set_={"attachments": told, "xid": func.pg_current_xact_id()},
+        where=and_(told != literal_column("'[]'::jsonb"), col(Message.attachments).is_distinct_from(told)),
+    )
+
+
+_MESSAGES = Direct(_messages())
 _LEASE_FIELDS = ("lease_holder", "lease_epoch", "lease_since", "lease_person")
 _CONVERSATIONS = Direct(
     upsert_by_ref(

@@ -1,5 +1,6 @@
 """Files at the built-in desk, over HTTP: what customers sent is opened, what agents send arrives."""
 
+import asyncio
 import tracemalloc
 from datetime import timedelta
 from typing import Any
@@ -10,10 +11,13 @@ from support.bridge import Bridge, eventually
 from support.desk import NewKey, act, hand_over
 from support.file_server import PNG, FileServer
 
+from adapters.model import MessagePosted
 from adapters.vendors.memory.records import File
 from config.clock import utc_now
 from gateway.access import Scope
 from gateway.jobs import forget_files
+from gateway.lanes import LaneWorker
+from sync.store import outbox
 
 LIMIT = 200_000
 
@@ -411,3 +415,33 @@ async def test_what_waited_too_long_is_parked_and_told(bridge: Bridge, api: http
     )
     assert "kept no longer" in row[0].reason
     assert all(m.text != "Parked" for m in bridge.replies(hand_off.conversation_id))
+
+
+async def test_an_echo_beside_the_outcome_tells_where_the_file_is(
+    bridge: Bridge, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lane looked before our message was stored, and stores after it: what the vendor told is kept."""
+    hand_off = await claimed(bridge, api)
+    stored, looked = asyncio.Event(), asyncio.Event()
+    load, settle = LaneWorker.load, outbox.settle
+
+    async def slow_load(self: Any, connection: Any, changes: Any) -> Any:
+        stage = await load(self, connection, changes)
+        if any(isinstance(change, MessagePosted) and change.message.attachments for _, change in changes):
+            looked.set()
+            await asyncio.wait_for(stored.wait(), 5)
+        return stage
+
+    async def late_settle(connection: Any, finished: Any) -> None:
+        await asyncio.wait_for(looked.wait(), 5)
+        await settle(connection, finished)
+        asyncio.get_running_loop().call_later(0.5, stored.set)
+
+    ref = (await lay_down(api, hand_off)).json()["ref"]
+    monkeypatch.setattr(LaneWorker, "load", slow_load)
+    monkeypatch.setattr(outbox, "settle", late_settle)
+    await act(api, hand_off.ref, "reply", text="Your label", files=[ref])
+    await bridge.settled()
+    assert stored.is_set()
+    said = (await api.get(f"/v1/desk/hand-offs/{hand_off.ref}/messages")).json()["messages"][-1]
+    assert (said["text"], said["attachments"][0]["openable"]) == ("Your label", True)
