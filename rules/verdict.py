@@ -179,11 +179,7 @@ def _from_what_followed(turn: TurnView, question: str, measures: Measures) -> It
     if turn.follow_up is not None:
         complaints = list(_complaints(question, "\n".join(turn.follow_up)))
     returned = turn.returned
-    if (
-        returned
-        and returned.after <= measures.return_within
-        and alike(question, returned.text) >= SAME_MATTER
-    ):
+    if returned and _same_matter(question, returned, measures):
         complaints.append(Signal(SignalName.RETURNED_WITHIN_A_DAY, returned.text))
     yield from complaints
     if not complaints:
