@@ -8,23 +8,11 @@ import pytest
 from sqlalchemy import text
 from support.bridge import eventually
 from support.desk import MEI, act
+from support.policies import SWITCHED
 from support.sunshine import SunshineBridge
 from vendors.sunshine import ANSWER_BOT, OURS, WORKSPACE, Thread
 
 from adapters.vendors.sunshine.switchboard import METADATA_LIMIT
-
-POLICY = """
-policy: switched
-rules:
-  - name: asked
-    when: turn.asked_for_person
-    then:
-      - hand_off: {to: saas, queue: after-sales, say: handoff.asked%s}
-messages:
-  handoff.asked: {zh: 好的, en: A colleague will be with you.}
-  answer.nothing_found: {zh: 不知道, en: I found nothing.}
-  answer.failed: {zh: 出错了, en: That failed.}
-"""
 
 
 @pytest.fixture
@@ -43,7 +31,7 @@ def with_ai() -> bool:
 def overrides(tmp_path: Path, offer: str, *, with_ai: bool) -> dict[str, Any]:
     """A policy that hands over by the vendor's switch."""
     (tmp_path / "policies").mkdir()
-    (tmp_path / "policies" / "p.yaml").write_text(POLICY % offer, encoding="utf-8")
+    (tmp_path / "policies" / "p.yaml").write_text(SWITCHED % offer, encoding="utf-8")
     return {"policies": tmp_path / "policies", "messaging": {"ai": with_ai}}
 
 

@@ -7,21 +7,9 @@ import pytest
 from sqlalchemy import text
 from support.bridge import SECRET, TOKEN, Bridge, eventually
 from support.desk import MEI, act
+from support.policies import SWITCHED
 
 from adapters.vendors.memory.switchboard import Reception
-
-POLICY = """
-policy: switched
-rules:
-  - name: asked
-    when: turn.asked_for_person
-    then:
-      - hand_off: {to: saas, queue: after-sales, say: handoff.asked%s}
-messages:
-  handoff.asked: {zh: 好的, en: A colleague will be with you.}
-  answer.nothing_found: {zh: 不知道, en: I found nothing.}
-  answer.failed: {zh: 出错了, en: That failed.}
-"""
 
 
 @pytest.fixture
@@ -40,7 +28,7 @@ def with_ai() -> bool:
 def overrides(tmp_path: Path, free_helpdesk_port: int, offer: str, *, with_ai: bool) -> dict[str, Any]:
     """A helpdesk with a switchboard."""
     (tmp_path / "policies").mkdir()
-    (tmp_path / "policies" / "p.yaml").write_text(POLICY % offer, encoding="utf-8")
+    (tmp_path / "policies" / "p.yaml").write_text(SWITCHED % offer, encoding="utf-8")
     base = f"http://127.0.0.1:{free_helpdesk_port}"
     shop = {
         "adapter": "memory",

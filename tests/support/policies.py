@@ -1,4 +1,4 @@
-"""Policies to be refused, and what is wrong with them."""
+"""Policies that tests share: those to be refused, and one for a vendor's switch."""
 
 import pytest
 
@@ -11,6 +11,19 @@ rules:
       {when}
     then: [{{note: {{text: seen}}}}]
 """
+SWITCHED = """
+policy: switched
+rules:
+  - name: asked
+    when: turn.asked_for_person
+    then:
+      - hand_off: {to: saas, queue: after-sales, say: handoff.asked%s}
+messages:
+  handoff.asked: {zh: 好的, en: A colleague will be with you.}
+  answer.nothing_found: {zh: 不知道, en: I found nothing.}
+  answer.failed: {zh: 出错了, en: That failed.}
+"""
+"""Hands over by the vendor's own switch; what the hand-off says further goes into it."""
 
 
 def problems_of(text: str) -> tuple[Problem, ...]:
