@@ -83,7 +83,7 @@ async def test_a_vendor_that_hangs_holds_up_nobody_else(connected: ConnectedBrid
 
 
 @pytest.mark.parametrize(
-    "overrides", [{"breaker": {"failures": 3, "pause": 1}, "delivery": {"first_retry": 0.01}}], indirect=True
+    "overrides", [{"breaker": {"failures": 3, "pause": 4}, "delivery": {"first_retry": 0.01}}], indirect=True
 )
 async def test_a_vendor_that_fails_is_left_alone_and_found_again(bridge: Bridge) -> None:
     """Its commands wait, unclaimed; once it is back, all are delivered, none parked or doubled."""
