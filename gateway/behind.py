@@ -6,6 +6,7 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from adapters.errors import Rejected, Retryable
 from config.clock import Clock
 from sync import fields
 from sync.copies import SharedRecord
@@ -51,6 +52,15 @@ def updates(
         for record in behind
         for connection, record_id in [record.vendor_address]
     ]
+
+
+def left_alone(connection: str, left: Sequence[str], *, unsure: bool) -> Rejected | Retryable:
+    """What a connection's taking a write without these fields' changing means.
+
+    `unsure`: they may have been put back at once, or be what another connection made of its own write.
+    """
+    what = f"{connection} took the write but left {', '.join(left)} as it was"
+    return Retryable(f"{what}, or somebody has put it back at once") if unsure else Rejected(what)
 
 
 async def catch_up(

@@ -158,8 +158,8 @@ class CaseWriter:
                 refused = wanted
                 continue
             after = after or await _read(adapter, claimed)
-            if left := await self._confirm(claimed, wanted, before, after):
-                raise _left_alone(claimed, left, before, after)
+            if error := await self._confirm(claimed, wanted, before, after):
+                raise error
             return Verdict(state="done", outcome=Outcome.DELIVERED)
         raise Retryable(f"conversation {claimed.body['conversation_id']} keeps being changed meanwhile")
 
@@ -191,12 +191,12 @@ class CaseWriter:
         written: Mapping[str, Any],
         before: ConversationRecord,
         after: ConversationRecord,
-    ) -> list[str]:
-        """Note what has been written; returns the fields that the vendor left as they were."""
+    ) -> Rejected | Retryable | None:
+        """Note what has been written; an error if the vendor left a field as it was."""
         async with self._engine.begin() as connection:
             case = await _hold_one(connection, claimed)
             if case is None:
-                return []
+                return None
             was, now = (fields.Shown(cases.shown(case, each), self._rules) for each in (before, after))
             left = fields.ignored(case, written, before=was, after=now)
             fields.confirm(
@@ -208,7 +208,8 @@ class CaseWriter:
             )
             self._hear(case, after, await threads.next_refs(connection))
             await self._save(connection, case, without=case if left else None)
-        return left
+            unsure = _was_touched(before, after) or fields.is_under_way(case, left)
+        return behind.left_alone(claimed.connection, left, unsure=unsure) if left else None
 
     def _hear(self, case: CaseRecord, record: ConversationRecord, refs: Refs) -> None:
         cases.apply(case, record)
@@ -283,13 +284,9 @@ def _parts(
         yield SetStatus(key=f"{whole.key}-status", conversation_id=place, status=whole.status)
 
 
-def _left_alone(
-    claimed: Claimed, left: Sequence[str], before: ConversationRecord, after: ConversationRecord
-) -> Rejected | Retryable:
-    what = f"{claimed.connection} took the write but left {', '.join(left)} as it was"
-    if UNSET not in {before.updated_at, after.updated_at} and after.updated_at == before.updated_at:
-        return Rejected(what)
-    return Retryable(f"{what}, or somebody has put it back at once")
+def _was_touched(before: ConversationRecord, after: ConversationRecord) -> bool:
+    """Whether the conversation was changed in between, as far as the vendor tells."""
+    return UNSET in {before.updated_at, after.updated_at} or after.updated_at != before.updated_at
 
 
 async def _hold(connection: AsyncConnection, ref: int) -> CaseRecord | None:

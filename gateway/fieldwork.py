@@ -106,8 +106,8 @@ class FieldWriter:
             except Outdated:
                 look, refused = True, {} if claimed.outcome_unknown else wanted
                 continue
-            if left := await self._confirm(ref, wanted, pushed):
-                raise Rejected(f"{claimed.connection} took the write but left {', '.join(left)} as it was")
+            if error := await self._confirm(claimed, wanted, pushed):
+                raise error
             return Verdict(state="done", outcome=Outcome.DELIVERED)
         raise Retryable(f"customer {record_id} keeps being changed meanwhile")
 
@@ -125,12 +125,15 @@ class FieldWriter:
             await self._save(connection, customer, without=customer)
             return wanted, customer.revision
 
-    async def _confirm(self, ref: int, written: dict[str, Any], pushed: Pushed) -> list[str]:
-        """Note what has been written; returns the fields that the vendor left as they were."""
+    async def _confirm(
+        self, claimed: Claimed, written: Mapping[str, Any], pushed: Pushed
+    ) -> Rejected | Retryable | None:
+        """Note what has been written; an error if the vendor left a field as it was."""
+        assert claimed.customer_ref is not None
         async with self._engine.begin() as connection:
-            customer = await customers.hold(connection, ref)
+            customer = await customers.hold(connection, claimed.customer_ref)
             if customer is None:
-                return []
+                return None
             record = pushed.customer
             left: list[str] = []
             after = None if record is None else Shown(shown(customer, record), self._rules)
@@ -145,7 +148,8 @@ class FieldWriter:
             )
             self._hear(customer, record, await threads.next_refs(connection))
             await self._save(connection, customer, without=customer if left else None)
-            return left
+            unsure = fields.is_under_way(customer, left)
+        return behind.left_alone(claimed.connection, left, unsure=unsure) if left else None
 
     def _hear(self, customer: CustomerState, record: CustomerRecord | None, refs: Refs) -> None:
         """Merge a record that we have just read. Its addresses are left to the lanes, which link by them.

@@ -5,7 +5,7 @@ shared field should be is its golden value, kept on the main one; of each record
 agreed. A record is behind where the two differ, and is written to until they don't.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -354,6 +354,15 @@ def _is_a_form_of(customer: SharedRecord, name: str, pair: tuple[Any, Any]) -> b
         if turned is not None and any(same([*turned], [*way]) for way in (pair, pair[::-1])):
             return True
     return False
+
+
+def is_under_way(customer: SharedRecord, names: Sequence[str]) -> bool:
+    """Whether one of these fields is being written to another record: what becomes of it there isn't known.
+
+    We may have heard already what that vendor made of it, and not know yet that it was made of our write.
+    """
+    others = [each for each in customer.everyone if each is not customer]
+    return any(name in each.shared and each.shared[name].sent for each in others for name in names)
 
 
 def confirm(

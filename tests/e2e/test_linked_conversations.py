@@ -140,6 +140,21 @@ async def test_vendors_that_keep_values_in_forms_of_their_own_come_to_rest(mirro
     assert await mirrored.rows("SELECT 1 FROM command WHERE state = 'parked'") == []
 
 
+@pytest.mark.usefixtures("writing")
+async def test_a_form_heard_of_before_the_write_is_answered_is_no_refusal(mirrored: Mirrored) -> None:
+    """What one side makes of our write reaches the other, which can't hold it, before we know whose it is."""
+    crm, shop = (mirrored.sides[side].state for side in SIDES)
+    for state, form in ((crm, int), (shop, str)):
+        state.change = formed(state.change, form)  # type: ignore[method-assign]
+    await mirrored.case()
+    mirrored.sides["crm"].misbehave(Fault.SLOW, method="PATCH", path="/conversations/", seconds=1.0)
+    mirrored.note("shop", order="34")
+    await mirrored.settled()
+    assert mirrored.says("attributes.order") == [34, "34"]
+    assert "slow" in {entry.fault for entry in mirrored.sides["crm"].requests}
+    assert await mirrored.rows("SELECT 1 FROM command WHERE state = 'parked'") == []
+
+
 def formed(change: Any, form: Any) -> Any:
     """A helpdesk's own way of keeping the attribute `order`."""
 
