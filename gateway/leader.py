@@ -72,5 +72,7 @@ class Leader:
 async def _guarded(name: str, job: Job) -> None:
     try:
         await job()
+    except asyncio.CancelledError:
+        log.info("job_ended", job=name)  # with our lead; the scheduler would tell it as an error
     except Exception as error:  # noqa: BLE001 - the next round tries again
         log.error("job_failed", job=name, error=repr(error))
