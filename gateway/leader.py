@@ -60,6 +60,7 @@ class Leader:
             scheduler.add_job(
                 _guarded,
                 "interval",
+                name=name,
                 args=[name, job],
                 seconds=every.total_seconds(),
                 max_instances=1,
