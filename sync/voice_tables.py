@@ -49,6 +49,7 @@ class HandOff(SQLModel, table=True):
             postgresql_where=text("state = 'offered' AND accept_by IS NOT NULL"),
         ),
         Index("hand_off_ticket", "to", "ticket", postgresql_where=text("ticket IS NOT NULL")),
+        Index("hand_off_opened", "offered_at", postgresql_where=text("ticket IS NOT NULL")),
     )
 
     ref: int = _ref()
