@@ -5,9 +5,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from support.bridge import eventually, free_port, serving
-from support.chatwoot import ChatwootBridge
+from support.chatwoot import ChatwootBridge, Setup
 from vendors.door import Door
 from vendors.sunshine import OURS, WORKSPACE, FakeSunshine, Thread, settings
 
@@ -160,7 +161,11 @@ async def test_resolved_in_chatwoot_takes_control_back(
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 4000
 PDF = b"%PDF-1.7 guarantee"
-STORED = {"/photo.png": (b"image/png", PNG), "/guarantee.pdf": (b"application/pdf", PDF)}
+STORED = {
+    "/photo.png": (b"image/png", PNG),
+    "/guarantee.pdf": (b"application/pdf", PDF),
+    "/tool.png": (b"image/png", b"MZ\x90\0"),
+}
 
 
 async def storage(scope: Any, receive: Any, send: Any) -> None:
@@ -199,6 +204,32 @@ async def test_files_go_both_ways_byte_by_byte(
         assert sent == [PDF]
         assert "Your guarantee" in bridge.said(thread)[-1]["content"]
         assert await bridge.rows("SELECT kind, reason FROM command WHERE state = 'parked'") == []
+
+
+@pytest.mark.parametrize("chatwoot_setup", [Setup(keeps_mark=False, signs=False)], ids=["older release"])
+async def test_what_names_a_file_that_was_left_out_is_found_again_by_its_words(
+    chatwoot_bridge: ChatwootBridge, messaging: FakeSunshine
+) -> None:
+    """Where nothing bears our mark: posted, the answer lost, and not posted again."""
+    bridge = chatwoot_bridge
+    async with serving(storage, free_port()) as at:
+        thread = bridge.helpdesk.customer_says("I want to talk to a person")
+        await settled(bridge, messaging)
+        before = len(bridge.said(thread))
+        bridge.house.adapters["shop"].http.timeout = httpx.Timeout(0.3)
+        bridge.helpdesk.hangs_after = lambda sent: b"tool.png" in sent.content
+        tool = {"type": "file", "mediaUrl": f"{at}/tool.png", "mediaType": "image/png"}
+        messaging.agent_says(only(messaging), "Your tool", **tool)
+        await settled(bridge, messaging)
+    (said,) = [each["content"] for each in bridge.said(thread)[before:]]
+    words, left_out = said.splitlines()
+    assert words.endswith("Your tool")
+    assert left_out == "[tool.png: its content is not of a kind that is passed on]"
+    outcomes = await bridge.rows(
+        "SELECT a.outcome FROM attempt a JOIN command c ON c.ref = a.command_ref"
+        " WHERE c.body ->> 'text' LIKE '%Your tool%' ORDER BY a.number"
+    )
+    assert [row.outcome for row in outcomes] == ["unknown", "found"]
 
 
 @pytest.mark.parametrize("after", [False, True])
