@@ -14,7 +14,7 @@ from adapters import registry
 from adapters.contract import Adapter
 from adapters.stand_in import StandIn
 from config.clock import Clock, utc_now
-from config.settings import ConnectionSettings, Settings
+from config.settings import PACKAGED, ConnectionSettings, Settings
 from gateway import storage
 from gateway.database import open_database
 from gateway.dispatcher import Dispatcher
@@ -132,6 +132,11 @@ def _open_adapter(name: str, chosen: ConnectionSettings, transport: httpx.AsyncB
     return adapter
 
 
+def _read_policies(settings: Settings) -> Policies:
+    chosen = load_policies(settings.policies, desks=settings.desks)
+    return Policies(chosen, measures(chosen), load_policies(PACKAGED / "policies"))
+
+
 @asynccontextmanager
 async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[House]:
     """Open everything; refuses a database whose schema isn't the code's (see `open_database`)."""
@@ -147,7 +152,7 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
         }
         for adapter in adapters.values():
             stack.push_async_callback(adapter.http.aclose)
-        policies = load_policies(settings.policies, desks=settings.desks)
+        policies = _read_policies(settings)
         async with engine.connect() as connection:
             index = await KnowledgeIndex.load(connection)
             limits.divide_among(await count_workers(connection) + 1)
@@ -159,7 +164,7 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
             clock=clock,
             engine=engine,
             adapters=adapters,
-            policies=Policies(policies, measures(policies)),
+            policies=policies,
             index=index,
             limits=limits,
             metrics=metrics,
