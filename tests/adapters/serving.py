@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from support.asgi import answer, body_of, is_lifespan
+
 from adapters.webhook import Webhook
 from gateway import server
 
@@ -48,20 +50,12 @@ class Listener:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Hear one webhook."""
-        if scope["type"] == "lifespan":
-            for _ in range(2):
-                await send({"type": f"{(await receive())['type']}.complete"})
+        if await is_lifespan(scope, receive, send):
             return
-        body = bytearray()
-        more = True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
+        body = await body_of(receive)
         if scope["path"] != self.path:
             return
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        self.heard.append(Webhook(method="POST", url=self.url, query={}, headers=headers, body=bytes(body)))
+        self.heard.append(Webhook(method="POST", url=self.url, query={}, headers=headers, body=body))
         status = self.answers.pop(0) if self.answers else 202
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body", "body": b""})
+        await answer(send, status)

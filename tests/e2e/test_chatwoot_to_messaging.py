@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.asgi import answer, is_lifespan
 from support.bridge import eventually, free_port, serving
 from support.chatwoot import ChatwootBridge, Setup
 from vendors.door import Door
@@ -170,14 +171,9 @@ STORED = {
 
 async def storage(scope: Any, receive: Any, send: Any) -> None:
     """Where both vendors keep what was sent."""
-    if scope["type"] == "lifespan":
-        for _ in range(2):
-            await send({"type": f"{(await receive())['type']}.complete"})
-        return
-    kind, content = STORED[scope["path"]]
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(content))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+    if not await is_lifespan(scope, receive, send):
+        kind, content = STORED[scope["path"]]
+        await answer(send, 200, content, (b"content-type", kind))
 
 
 async def test_files_go_both_ways_byte_by_byte(
@@ -217,7 +213,7 @@ async def test_what_names_a_file_that_was_left_out_is_found_again_by_its_words(
         await settled(bridge, messaging)
         before = len(bridge.said(thread))
         bridge.house.adapters["shop"].http.timeout = httpx.Timeout(0.3)
-        bridge.helpdesk.hangs_after = lambda sent: b"tool.png" in sent.content
+        bridge.helpdesk.door.hangs_after = lambda sent: b"tool.png" in sent.content
         tool = {"type": "file", "mediaUrl": f"{at}/tool.png", "mediaType": "image/png"}
         messaging.agent_says(only(messaging), "Your tool", **tool)
         await settled(bridge, messaging)

@@ -1,10 +1,9 @@
 """The bridge with a Chatwoot on its other side: a real HTTP server whose every request is judged."""
 
-import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, MutableMapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,15 +14,13 @@ from support.bridge import Bridge, free_port, serving
 from support.chatwoot_description import amend
 from support.chatwoot_webhooks import SECRETS, Courier, payload
 from support.fake_chatwoot import AGENTS, API, OUTGOING, FakeChatwoot, Raw, Thread, contact
+from vendors.door import Door
 
 from config.settings import Settings
 from gateway.app import create_app
 
 if TYPE_CHECKING:
     from judge import Judge
-
-_REFUSED = 422
-_HANGS = 5.0
 
 
 @dataclass(frozen=True)
@@ -39,27 +36,22 @@ class Setup:
 
 
 class ChatwootAccount(FakeChatwoot):
-    """An account served over HTTP: customers and agents act in it, webhooks tell of it.
-
-    `front` is what requests meet first: the judge, where there is one. The next request that
-    `hangs_after` is true of is carried out, but never answered.
-    """
+    """An account served over HTTP (`door`): customers and agents act in it, webhooks tell of it."""
 
     def __init__(self, setup: Setup, hook: str) -> None:
         super().__init__(
             account=setup.account, number=setup.number, keeps_mark=setup.keeps_mark, active_bot=setup.bot
         )
         self.clock = time.time
-        self.courier = Courier(hook, setup.hooks, setup.signs)
-        self.front: httpx.AsyncBaseTransport = self
-        self.hangs_after: Callable[[httpx.Request], bool] = lambda _: False
+        self.courier = Courier(hook, setup.hooks, signs=setup.signs)
+        self.door = Door(self)
         self._numbers = itertools.count(self.thread.number + 1)
 
     def tell(
         self, event: str, thread: Thread, message: Raw | None = None, changed: Raw | None = None
     ) -> None:
         """Send webhooks to those who subscribed."""
-        self.courier.send(event, payload(self, event, thread, message, changed))
+        self.courier.pack(event, payload(self, event, thread, message, changed))
 
     def open_thread(self, name: str = "陳雅婷", **about: Any) -> Thread:
         """A new customer opens the chat."""
@@ -92,45 +84,6 @@ class ChatwootAccount(FakeChatwoot):
     async def drain(self) -> None:
         """Wait until all webhooks are delivered."""
         await self.courier.drain()
-
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        """Answer one request, or run the lifespan."""
-        if scope["type"] == "lifespan":
-            for _ in range(2):
-                await send({"type": f"{(await receive())['type']}.complete"})
-            return
-        request = await _rebuilt(scope, receive)
-        try:
-            response = await self.front.handle_async_request(request)
-        except AssertionError as error:  # the judge's
-            response = httpx.Response(_REFUSED, json={"error": str(error)})
-        if self.hangs_after(request):
-            self.hangs_after = lambda _: False
-            await _wait_for_hang_up(receive)
-            return
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(response.content))]
-        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-        await send({"type": "http.response.body", "body": response.content})
-
-
-async def _rebuilt(scope: MutableMapping[str, Any], receive: Any) -> httpx.Request:
-    body = bytearray()
-    more = True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-    return httpx.Request(
-        scope["method"], f"http://chatwoot{target.decode()}", headers=scope["headers"], content=bytes(body)
-    )
-
-
-async def _wait_for_hang_up(receive: Any) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_HANGS):
-            while (await receive())["type"] != "http.disconnect":
-                pass
 
 
 @dataclass
@@ -210,7 +163,7 @@ async def chatwoot_bridge(
     url = f"http://127.0.0.1:{port}"
     helpdesk = ChatwootAccount(chatwoot_setup, f"{url}/hooks/shop")
     judge = _judge(chatwoot_description, helpdesk) if chatwoot_description else None
-    helpdesk.front = judge or helpdesk
+    helpdesk.door.vendor = judge or helpdesk
     settings = Settings(
         database_url=knowledge_url,
         data_dir=tmp_path,
@@ -226,7 +179,7 @@ async def chatwoot_bridge(
     )
     app = create_app(settings)
     async with AsyncExitStack() as stack:
-        vendor_url = await stack.enter_async_context(serving(helpdesk, vendor_port))
+        vendor_url = await stack.enter_async_context(serving(helpdesk.door, vendor_port))
         await stack.enter_async_context(serving(app, port))
         http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
         await stack.enter_async_context(helpdesk.courier)
