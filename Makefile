@@ -20,7 +20,7 @@ test: $(VENV)/dev.stamp ## Run everything that CI checks: lint, types, dependenc
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not faults and not bench and not alone" $(TEST)
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not faults and not bench and not alone" $(TEST)
 	$(BIN)/python -m pytest -m "alone and not faults" $(TEST) || [ $$? = 5 ] # 5: TEST chose none of them
 
 bench: $(VENV)/dev.stamp ## Measure, print, and write .bench/results.json

@@ -27,7 +27,7 @@ from config.clock import Clock
 from config.settings import Settings
 from gateway import behind
 from gateway.scene import Stage
-from sync import cases, fields
+from sync import cases, fields, writing
 from sync.cases import CaseRecord
 from sync.delivery import Outcome, Verdict
 from sync.fields import ATTRIBUTE, FieldRules, News
@@ -170,9 +170,9 @@ class CaseWriter:
             if case is None:
                 return {}
             if not claimed.outcome_unknown:
-                fields.withdraw(case, refused)
+                writing.withdraw(case, refused)
             self._hear(case, found, await threads.next_refs(connection))
-            wanted = fields.begin(case, self._rules)
+            wanted = writing.begin(case, self._rules)
             await self._save(connection, case, without=case)
             if "status" in wanted or "status" in refused:
                 await store.note_status(connection, claimed.ref, wanted.get("status"))
@@ -190,9 +190,9 @@ class CaseWriter:
             case = await _hold_one(connection, claimed)
             if case is None:
                 return None
-            was, now = (fields.Shown(cases.shown(case, each), self._rules) for each in (before, after))
-            left = fields.ignored(case, written, before=was, after=now)
-            fields.confirm(
+            was, now = (writing.Shown(cases.shown(case, each), self._rules) for each in (before, after))
+            left = writing.ignored(case, written, before=was, after=now)
+            writing.confirm(
                 case,
                 {name: value for name, value in written.items() if name not in left},
                 now=self._clock(),
@@ -201,7 +201,7 @@ class CaseWriter:
             )
             self._hear(case, after, await threads.next_refs(connection))
             await self._save(connection, case, without=case if left else None)
-            unsure = _was_touched(before, after) or fields.is_under_way(case, left)
+            unsure = _was_touched(before, after) or writing.is_under_way(case, left)
         return behind.left_alone(claimed.connection, left, unsure=unsure) if left else None
 
     def _hear(self, case: CaseRecord, record: ConversationRecord, refs: Refs) -> None:

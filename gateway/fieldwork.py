@@ -18,10 +18,10 @@ from config.settings import Settings
 from gateway import behind, casework
 from gateway.linking import link_rules
 from gateway.scene import Stage
-from sync import fields
+from sync import fields, writing
 from sync.copies import SharedRecord
 from sync.delivery import Outcome, Verdict
-from sync.fields import ATTRIBUTE, FieldRules, Shown
+from sync.fields import ATTRIBUTE, FieldRules
 from sync.mirror import apply_customer, is_late, shown
 from sync.people import People
 from sync.priority import Priority
@@ -112,9 +112,9 @@ class FieldWriter:
             customer = await customers.hold(connection, ref)
             if customer is None:
                 return {}, None
-            fields.withdraw(customer, refused)
+            writing.withdraw(customer, refused)
             self._hear(customer, record, await threads.next_refs(connection))
-            wanted = fields.begin(customer, self._rules)
+            wanted = writing.begin(customer, self._rules)
             await self._save(connection, customer, without=customer)
             return wanted, customer.revision
 
@@ -129,10 +129,12 @@ class FieldWriter:
                 return None
             record = pushed.customer
             left: list[str] = []
-            after = None if record is None else Shown(shown(customer, record), self._rules)
+            after = None if record is None else writing.Shown(shown(customer, record), self._rules)
             if after is not None:
-                left = fields.ignored(customer, written, before=Shown(customer, self._rules), after=after)
-            fields.confirm(
+                left = writing.ignored(
+                    customer, written, before=writing.Shown(customer, self._rules), after=after
+                )
+            writing.confirm(
                 customer,
                 {name: value for name, value in written.items() if name not in left},
                 now=self._clock(),
@@ -141,7 +143,7 @@ class FieldWriter:
             )
             self._hear(customer, record, await threads.next_refs(connection))
             await self._save(connection, customer, without=customer if left else None)
-            unsure = fields.is_under_way(customer, left)
+            unsure = writing.is_under_way(customer, left)
         return behind.left_alone(claimed.connection, left, unsure=unsure) if left else None
 
     def _hear(self, customer: CustomerState, record: CustomerRecord | None, refs: Refs) -> None:

@@ -5,7 +5,7 @@ shared field should be is its golden value, kept on the main one; of each record
 agreed. A record is behind where the two differ, and is written to until they don't.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -139,12 +139,13 @@ def _hear_one(customer: SharedRecord, rules: FieldRules, news: News) -> None:
             _merge(customer, name, rule, Version(value_of(customer, name, rule), stamp), news)
 
 
-def _copy(customer: SharedRecord, name: str) -> Copy:
+def copy_of(customer: SharedRecord, name: str) -> Copy:
+    """The field as this record holds it."""
     return customer.shared.get(name) or Copy(main=customer.main_ref)
 
 
 def _merge(customer: SharedRecord, name: str, rule: Rule, theirs: Version, news: News) -> None:
-    copy = _copy(customer, name)
+    copy = copy_of(customer, name)
     if _is_from_before_our_write(customer, copy, theirs, news) or _is_being_undone(copy, theirs):
         return
     _recognise(customer, copy, theirs.value)
@@ -290,7 +291,7 @@ def to_write(customer: SharedRecord, rules: FieldRules) -> dict[str, Any]:
     if customer.deleted:
         return wanted
     for name in rules.written_to(connection):
-        copy, version = _copy(customer, name), golden(customer, name)
+        copy, version = copy_of(customer, name), golden(customer, name)
         if copy.restore is not None:
             wanted[name] = copy.restore.value
         elif version.stamp is None or is_disputed(customer, name):
@@ -303,106 +304,3 @@ def to_write(customer: SharedRecord, rules: FieldRules) -> dict[str, Any]:
 def is_disputed(customer: SharedRecord, name: str) -> bool:
     """Whether a conflict over the field is open: until it is resolved, no side is written to."""
     return any(name in each.shared and each.shared[name].dispute for each in customer.everyone)
-
-
-def begin(customer: SharedRecord, rules: FieldRules) -> dict[str, Any]:
-    """What to write now, noted down first: it may be heard of before the write is known to have worked."""
-    wanted = to_write(customer, rules)
-    for name, value in wanted.items():
-        copy = customer.shared.setdefault(name, _copy(customer, name))
-        if not any(same(sent, value) for sent in copy.sent):
-            copy.sent.append(value)
-            customer.dirty = True
-    return wanted
-
-
-def withdraw(customer: SharedRecord, written: Mapping[str, Any]) -> None:
-    """The vendor refused what we began to write: who comes to hold one of these values has chosen it."""
-    for name, value in written.items():
-        copy = customer.shared.get(name)
-        if copy is not None:
-            copy.sent = [sent for sent in copy.sent if not same(sent, value)]
-            customer.dirty = True
-
-
-class Shown(Struct, frozen=True):
-    """A record as the vendor shows it, and the rules to read its values by."""
-
-    record: SharedRecord
-    rules: FieldRules
-
-    def value(self, name: str) -> Any:
-        """What it shows of a field."""
-        return value_of(self.record, name, self.rules.listed[name])
-
-
-def ignored(customer: SharedRecord, written: Mapping[str, Any], *, before: Shown, after: Shown) -> list[str]:
-    """The fields that the vendor left as they were although it took our write."""
-    return [
-        name
-        for name, value in written.items()
-        if not same(after.value(name), value)
-        and same(after.value(name), before.value(name))
-        and not _is_a_form_of(customer, name, (value, after.value(name)))
-    ]
-
-
-def _is_a_form_of(customer: SharedRecord, name: str, pair: tuple[Any, Any]) -> bool:
-    """Whether a vendor of this person or case has shown one of these for the other before."""
-    for each in customer.everyone:
-        turned = each.shared[name].turned if name in each.shared else None
-        if turned is not None and any(same([*turned], [*way]) for way in (pair, pair[::-1])):
-            return True
-    return False
-
-
-def is_under_way(customer: SharedRecord, names: Sequence[str]) -> bool:
-    """Whether one of these fields is being written to another record: what becomes of it there isn't known.
-
-    We may have heard already what that vendor made of it, and not know yet that it was made of our write.
-    """
-    others = [each for each in customer.everyone if each is not customer]
-    return any(name in each.shared and each.shared[name].sent for each in others for name in names)
-
-
-def confirm(
-    customer: SharedRecord,
-    written: Mapping[str, Any],
-    *,
-    now: datetime,
-    overtaken: bool = False,
-    after: Shown | None = None,
-) -> None:
-    """The write has worked: this is what they hold, unless we have heard of something newer since.
-
-    A vendor may keep it in a form of its own: text for numbers, say. What it shows instead is taken for an
-    edit once, and goes to the others. From then on it is known that the one stands for the other: else
-    two such vendors would be written to for ever.
-    """
-    for name, value in written.items():
-        copy = customer.shared.setdefault(name, _copy(customer, name))
-        copy.sent, copy.restore = [], None
-        if not overtaken:
-            _confirm_one(customer, name, value, value if after is None else after.value(name), now)
-    customer.dirty = True
-
-
-def _confirm_one(customer: SharedRecord, name: str, value: Any, shown: Any, now: datetime) -> None:
-    copy = customer.shared[name]
-    turned = not same(value, shown)
-    known = turned and _is_a_form_of(customer, name, (value, shown))
-    copy.turned = (value, shown) if turned else copy.turned
-    _mirror(customer, name, shown if known else value)
-    if copy.dispute is None:
-        copy.before, copy.written_at = copy.held, now
-        copy.held, copy.meant = (shown, value) if known else (value, UNSET)
-
-
-def _mirror(customer: SharedRecord, name: str, value: Any) -> None:
-    key = name.removeprefix(ATTRIBUTE)
-    if key == name:
-        setattr(customer, name, value or type(getattr(customer, name))())
-    else:
-        customer.attributes = {**customer.attributes, key: value}
-        if value is None:
-            del customer.attributes[key]

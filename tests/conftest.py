@@ -37,13 +37,6 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What must happen in time is tested with nothing beside it."""
-    for item in items:
-        if item.path.parent.name == "faults":
-            item.add_marker(pytest.mark.alone)
-
-
 def pytest_collection_finish() -> None:
     """Keep the collector off what importing made: it would walk it again in the middle of every test."""
     gc.collect()

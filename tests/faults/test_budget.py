@@ -21,6 +21,7 @@ from gateway.limits.purpose import spending
 from sync.priority import Priority
 from sync.tables import CommandRow
 
+pytestmark = pytest.mark.alone
 QUESTION = "How long does delivery take?"
 SENDERS, PULLERS = 32, 8
 STARTING = 180

@@ -19,6 +19,8 @@ from sync.store import outbox
 from sync.store.inbox import RawEvent, accept, lane_of
 
 Start = Callable[..., Popen[bytes]]
+
+pytestmark = pytest.mark.alone
 REBALANCED_WITHIN = 5.0
 QUESTION = "How long does delivery take?"
 STARTING = 40.0

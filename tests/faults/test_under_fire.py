@@ -5,6 +5,7 @@ import pytest
 from tests.faults.report import render
 from tests.faults.run import run
 
+pytestmark = pytest.mark.alone
 SEED = 20260102
 MINUTES = 0.6
 CONVERSATIONS = 40

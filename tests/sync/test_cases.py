@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.model import ConversationRecord, Status
 from config.fields import STATUSES, SharedFields
-from sync import cases, fields
+from sync import cases, fields, writing
 from sync.cases import CaseRecord, RefusedLinkError
 from sync.copies import Closed, Opened
 from sync.fields import FieldRules, News
@@ -60,7 +60,7 @@ def write(case: CaseRecord, by: FieldRules = RULES) -> int:
     count = 0
     while behind := fields.behind(case, by):
         count += 1
-        fields.confirm(behind[0], fields.begin(behind[0], by), now=START)
+        writing.confirm(behind[0], writing.begin(behind[0], by), now=START)
         assert count < 10, "it never ends"
     return count
 
@@ -155,13 +155,13 @@ def test_an_answer_that_an_edit_has_overtaken_hides_nothing() -> None:
     edit = ConversationRecord(id="con", status=Status.OPEN, updated_at=START + timedelta(seconds=1))
     cases.apply(one, edit)
     fields.hear(one, RULES, news())
-    written = fields.begin(two, RULES)
+    written = writing.begin(two, RULES)
     assert written == {"status": "open"}
     again = ConversationRecord(id="con", status=Status.SNOOZED, updated_at=START + timedelta(seconds=3))
     cases.apply(two, again)
     fields.hear(two, RULES, news())
     answer = ConversationRecord(id="con", status=Status.OPEN, updated_at=START + timedelta(seconds=2))
-    fields.confirm(two, written, now=START, overtaken=cases.is_late(two, answer))
+    writing.confirm(two, written, now=START, overtaken=cases.is_late(two, answer))
     assert (two.status, two.shared["status"].held) == ("snoozed", "snoozed")
     write(one)
     assert held(one) == [("snoozed", [])] * 2
@@ -174,9 +174,9 @@ def test_what_was_refused_and_is_then_chosen_there_is_an_edit(*, refused: bool) 
     linked(one, two)
     one.status = "snoozed"
     fields.hear(one, RULES, news())
-    written = fields.begin(two, RULES)
+    written = writing.begin(two, RULES)
     if refused:
-        fields.withdraw(two, written)
+        writing.withdraw(two, written)
     one.status = "open"
     fields.hear(one, RULES, news())
     two.status = "snoozed"

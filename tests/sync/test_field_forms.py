@@ -9,7 +9,7 @@ import pytest
 
 from adapters.model import ConversationRecord
 from config.fields import SharedFields
-from sync import cases, fields
+from sync import cases, fields, writing
 from sync.cases import CaseRecord
 from sync.fields import FieldRules, News
 
@@ -64,7 +64,7 @@ class Side:
         before = self.record()
         cases.apply(self.case, before)
         fields.hear(self.case, RULES, news())
-        wanted = fields.begin(self.case, RULES)
+        wanted = writing.begin(self.case, RULES)
         if not wanted:
             return
         self.writes += 1
@@ -73,9 +73,9 @@ class Side:
         if "tags" in wanted:
             self.tags = sorted({self.form(tag) for tag in wanted["tags"]})
         after = self.record()
-        was, now = (fields.Shown(cases.shown(self.case, each), RULES) for each in (before, after))
-        assert fields.ignored(self.case, wanted, before=was, after=now) == []
-        fields.confirm(self.case, wanted, now=START, after=now)
+        was, now = (writing.Shown(cases.shown(self.case, each), RULES) for each in (before, after))
+        assert writing.ignored(self.case, wanted, before=was, after=now) == []
+        writing.confirm(self.case, wanted, now=START, after=now)
         cases.apply(self.case, after)
         fields.hear(self.case, RULES, news())
 

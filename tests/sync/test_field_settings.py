@@ -9,8 +9,7 @@ import yaml
 from adapters.model import CustomerRecord
 from config.clock import utc_now
 from config.settings import PACKAGED, ConfigError, load_settings
-from sync import fields
-from sync.fields import Shown
+from sync import fields, writing
 from sync.mirror import shown
 from sync.people import new_customer
 
@@ -64,8 +63,8 @@ def test_a_write_that_the_vendor_ignores_is_noticed(tmp_path: Path) -> None:
     customer.name, customer.attributes = "Mei", {"city": "Oslo"}
     answer = CustomerRecord(id="1", name="Lin", attributes={"city": "Oslo"})
     written = {"attributes.city": "Lima", "name": "Lin"}
-    before, after = (Shown(each, rules) for each in (customer, shown(customer, answer)))
-    assert fields.ignored(customer, written, before=before, after=after) == ["attributes.city"]
+    before, after = (writing.Shown(each, rules) for each in (customer, shown(customer, answer)))
+    assert writing.ignored(customer, written, before=before, after=after) == ["attributes.city"]
 
 
 @pytest.mark.parametrize(

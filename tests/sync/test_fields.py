@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from adapters.model import CustomerRecord
 from config.fields import SharedFields
-from sync import fields
+from sync import fields, writing
 from sync.copies import Closed, Copy, Opened
 from sync.identity import LinkRules
 from sync.merge import Version, canonical, same
@@ -179,7 +179,7 @@ class Mirrored(RuleBasedStateMachine):
         person = self.people[side]
         if person.revision is None:
             self.hear(side, self.sides[side].record())
-        wanted = fields.begin(person, RULES)
+        wanted = writing.begin(person, RULES)
         self.stored()
         if wanted:
             self.writes[side] = Write(side, wanted, person.revision or 0)
@@ -204,7 +204,7 @@ class Mirrored(RuleBasedStateMachine):
             self.hear(side, vendor.record())
             return
         person = self.people[side]
-        fields.confirm(person, write.values, now=self.now, overtaken=revision < (person.revision or 0))
+        writing.confirm(person, write.values, now=self.now, overtaken=revision < (person.revision or 0))
         self.hear(side, answer)
 
     @invariant()
@@ -271,7 +271,7 @@ def test_our_write_told_back_is_no_edit_though_a_newer_edit_waits() -> None:
         machine.hear(side, machine.sides[side].record())
     machine.edited("shop", {"attributes.city": "Oslo"})
     machine.hear(*machine.webhooks.pop())
-    written = fields.begin(machine.people["crm"], RULES)
+    written = writing.begin(machine.people["crm"], RULES)
     assert written == {"attributes.city": "Oslo"}
     machine.edited("shop", {"attributes.city": "Bergen"})
     machine.hear(*machine.webhooks.pop())
