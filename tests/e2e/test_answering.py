@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from support.bridge import Bridge
+from support.policies import written
 
 
 async def test_a_question_is_answered_with_its_source(bridge: Bridge) -> None:
@@ -22,9 +23,7 @@ class TestWithAPolicyOfTheirOwn:
     @pytest.fixture
     def overrides(self, tmp_path: Path) -> dict[str, Any]:
         """A policy without texts."""
-        (tmp_path / "policies").mkdir()
-        (tmp_path / "policies" / "p.yaml").write_text("policy: theirs\nrules: []\n", encoding="utf-8")
-        return {"policies": tmp_path / "policies"}
+        return {"policies": written(tmp_path, "policy: theirs\nrules: []\n")}
 
     async def test_what_the_knowledge_lacks_is_said_in_our_words(self, bridge: Bridge) -> None:
         """The customer isn't left without a word, and nothing is parked."""

@@ -3,24 +3,22 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import yaml
-from support.bridge import Bridge, free_port, serving
+from support.bridge import QUICK, Bridge, free_port, housed
 from support.desk import act
 from support.inhouse import SECRET, TOKEN, InhouseChat
+from support.policies import written
 
 import adapters.vendors
 from config.clock import utc_now
 from config.settings import load_settings
 from gateway import access
 from gateway.access import Scope
-from gateway.app import create_app
 
 DESCRIPTION = Path(adapters.vendors.__file__).with_name("inhouse") / "inhouse.yaml"
 QUESTION = "How long does delivery take?"
@@ -66,20 +64,13 @@ async def inhouse(
         "data_dir": str(tmp_path),
         "public_url": url,
         "connections": {"chat": connection},
-        "turns": {"quiet": 0.05},
-        "delivery": {"first_retry": 0.05},
     }
     path = tmp_path / "deskbridge.yaml"
-    path.write_text(yaml.safe_dump(config | overrides))
+    path.write_text(yaml.safe_dump(config | QUICK | overrides))
     loaded = load_settings(path)
-    app, chat = create_app(loaded), InhouseChat(f"{url}/hooks/chat")
-    async with AsyncExitStack() as stack:
-        address = await stack.enter_async_context(serving(chat, chat_port))
-        await stack.enter_async_context(serving(app, port))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
-        yield InhouseBridge(
-            helpdesk=chat, helpdesk_url=address, url=url, settings=loaded, http=http, house=app.state.house
-        )
+    chat = InhouseChat(f"{url}/hooks/chat")
+    async with housed(loaded, (chat, chat_port)) as parts:
+        yield InhouseBridge(helpdesk=chat, helpdesk_url=settings["base_url"], **parts)
 
 
 async def test_a_described_system_is_answered_handed_over_and_left_alone(inhouse: InhouseBridge) -> None:
@@ -163,8 +154,6 @@ rules:
       - tag: {add: [needs-person]}
 messages:
   handoff.asked: {zh: 好的, en: A colleague will be with you.}
-  answer.nothing_found: {zh: 不知道, en: I found nothing.}
-  answer.failed: {zh: 出错了, en: That failed.}
 """
 
 
@@ -183,9 +172,7 @@ class TestOneThatCanDoLess:
     @pytest.fixture
     def overrides(self, tmp_path: Path) -> dict[str, Any]:
         """A rule that assigns, hands over and tags."""
-        (tmp_path / "policies").mkdir()
-        (tmp_path / "policies" / "assigning.yaml").write_text(ASSIGNING, encoding="utf-8")
-        return {"policies": str(tmp_path / "policies")}
+        return {"policies": str(written(tmp_path, ASSIGNING))}
 
     async def test_a_hand_off_is_noted_tagged_and_opened_all_the_same(self, inhouse: InhouseBridge) -> None:
         """What can't be done there is parked and says so; everything else is done."""

@@ -10,10 +10,9 @@ import pytest
 from support.asgi import answer, is_lifespan
 from support.bridge import eventually, free_port, serving
 from support.chatwoot import ChatwootBridge, Setup
-from vendors.door import Door
+from support.policies import packaged
+from support.sunshine import judged
 from vendors.sunshine import OURS, WORKSPACE, FakeSunshine, Thread, settings
-
-from config.settings import PACKAGED
 
 UNKNOWN = ("Do you sell submarines?", "What is the airspeed of a swallow?", "Who won the 1966 cup?")
 
@@ -27,13 +26,9 @@ def messaging_port() -> int:
 @pytest.fixture
 def overrides(messaging_port: int, tmp_path: Path) -> dict[str, Any]:
     """The packaged policy, with Zendesk messaging as the desk."""
-    (tmp_path / "policies").mkdir()
-    for packaged in (PACKAGED / "policies").glob("*.yaml"):
-        text = packaged.read_text(encoding="utf-8").replace("to: desk", "to: messaging")
-        (tmp_path / "policies" / packaged.name).write_text(text, encoding="utf-8")
     at = settings(f"http://127.0.0.1:{messaging_port}/sc")
     return {
-        "policies": tmp_path / "policies",
+        "policies": packaged(tmp_path, "messaging"),
         "connections": {"messaging": {"adapter": "sunshine", "role": "desk", "settings": at}},
         "attachments": {"allow_hosts": ["127.0.0.1"]},
     }
@@ -41,13 +36,11 @@ def overrides(messaging_port: int, tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 async def messaging(
-    chatwoot_bridge: ChatwootBridge, messaging_port: int, sunshine_description: Path | None
+    chatwoot_bridge: ChatwootBridge, messaging_port: int, specs: Path | None
 ) -> AsyncIterator[FakeSunshine]:
     """The desk, which tells the bridge; no request may break its description."""
-    from adapters.testing.judge import Judge  # noqa: PLC0415 - slow to import
-
     vendor = FakeSunshine(hook=f"{chatwoot_bridge.url}/hooks/messaging")
-    door = Door(Judge(sunshine_description, vendor, base_path="/sc") if sunshine_description else vendor)
+    door = judged(vendor, specs)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serving(door, messaging_port))
         await stack.enter_async_context(vendor.courier)

@@ -3,24 +3,22 @@
 import itertools
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from support.bridge import Bridge, free_port, serving
+from support.bridge import QUICK, Bridge, free_port, housed
 from support.chatwoot_description import amend
 from support.chatwoot_webhooks import SECRETS, Courier, payload
 from support.fake_chatwoot import AGENTS, API, OUTGOING, FakeChatwoot, Raw, Thread, contact
 from vendors.door import Door
 
 from config.settings import Settings
-from gateway.app import create_app
 
 if TYPE_CHECKING:
-    from judge import Judge
+    from adapters.testing.judge import Judge
 
 
 @dataclass(frozen=True)
@@ -108,10 +106,7 @@ class ChatwootBridge(Bridge):
 
     async def lease(self, thread: Thread) -> tuple[str, int]:
         """Who may speak, and since which epoch."""
-        (row,) = await self.rows(
-            "SELECT lease_holder, lease_epoch FROM conversation WHERE id = :id", id=str(thread.number)
-        )
-        return row.lease_holder, row.lease_epoch
+        return await self.lease_of(str(thread.number))
 
     async def post(self, body: bytes, headers: Raw) -> int:
         """Deliver a webhook by hand; how it was answered."""
@@ -141,62 +136,31 @@ def chatwoot_setup() -> Setup:
 
 
 @pytest.fixture
-def chatwoot_description(request: pytest.FixtureRequest) -> Path | None:
-    """Chatwoot's description of its API; without the reference material the path is proven unjudged."""
-    try:
-        reference: Path = request.getfixturevalue("reference")
-    except pytest.skip.Exception:
-        return None
-    return reference / "vendor-specs" / "chatwoot" / "swagger-4.13.0.json"
-
-
-@pytest.fixture
 async def chatwoot_bridge(
     knowledge_url: str,
     tmp_path: Path,
     overrides: dict[str, Any],
     chatwoot_setup: Setup,
-    chatwoot_description: Path | None,
+    specs: Path | None,
 ) -> AsyncIterator[ChatwootBridge]:
     """A bridge between a Chatwoot account and the house; no request may break the description."""
-    vendor_port, port = free_port(), free_port()
-    url = f"http://127.0.0.1:{port}"
+    vendor_port, url = free_port(), f"http://127.0.0.1:{free_port()}"
     helpdesk = ChatwootAccount(chatwoot_setup, f"{url}/hooks/shop")
-    judge = _judge(chatwoot_description, helpdesk) if chatwoot_description else None
+    judge = _judge(specs / "chatwoot" / "swagger-4.13.0.json", helpdesk) if specs else None
     helpdesk.door.vendor = judge or helpdesk
+    shop = {"adapter": "chatwoot", "settings": _settings(chatwoot_setup, vendor_port)}
+    connections = {"connections": {"shop": shop, **overrides.get("connections", {})}}
     settings = Settings(
-        database_url=knowledge_url,
-        data_dir=tmp_path,
-        public_url=url,
-        **{"turns": {"quiet": 0.05}, "delivery": {"first_retry": 0.05}}
-        | overrides
-        | {
-            "connections": {
-                "shop": {"adapter": "chatwoot", "settings": _settings(chatwoot_setup, vendor_port)},
-                **overrides.get("connections", {}),
-            }
-        },
+        database_url=knowledge_url, data_dir=tmp_path, public_url=url, **QUICK | overrides | connections
     )
-    app = create_app(settings)
-    async with AsyncExitStack() as stack:
-        vendor_url = await stack.enter_async_context(serving(helpdesk.door, vendor_port))
-        await stack.enter_async_context(serving(app, port))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
-        await stack.enter_async_context(helpdesk.courier)
-        yield ChatwootBridge(
-            helpdesk=helpdesk,
-            helpdesk_url=vendor_url,
-            url=url,
-            settings=settings,
-            http=http,
-            house=app.state.house,
-            judge=judge,
-        )
+    async with housed(settings, (helpdesk.door, vendor_port)) as parts, helpdesk.courier:
+        there = f"http://127.0.0.1:{vendor_port}"
+        yield ChatwootBridge(helpdesk=helpdesk, helpdesk_url=there, judge=judge, **parts)
     assert judge is None or judge.faults == []
 
 
 def _judge(description: Path, responder: httpx.AsyncBaseTransport) -> "Judge":
-    from judge import Judge  # noqa: PLC0415 - slow to import; only these tests pay for it
+    from adapters.testing.judge import Judge  # noqa: PLC0415 - slow to import; only these tests pay for it
 
     return Judge(description, responder, amend=amend)
 
