@@ -1,6 +1,5 @@
 """Serve ASGI applications on loopback, and listen to webhooks."""
 
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,13 +10,6 @@ from adapters.webhook import Webhook
 from gateway import server
 
 AsgiApp = Callable[..., Awaitable[None]]
-
-
-def free_port() -> int:
-    """A loopback port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from judge import Judge
+from judged import judging
 from support.chatwoot_description import amend
 from support.fake_chatwoot import API, STARTED, FakeChatwoot
 
@@ -36,6 +36,7 @@ from adapters.model import (
     SetStatus,
     Status,
 )
+from adapters.testing.judge import Judge
 
 SINCE = datetime.fromtimestamp(STARTED, UTC)
 SETTINGS = {
@@ -67,9 +68,8 @@ def chatwoot() -> FakeChatwoot:
 def judge(reference: Path, chatwoot: FakeChatwoot) -> Iterator[Judge]:
     """Chatwoot's description between us and it."""
     description = reference / "vendor-specs" / "chatwoot" / "swagger-4.13.0.json"
-    judge = Judge(description, chatwoot, amend=amend)
-    yield judge
-    assert judge.faults == []
+    with judging(description, chatwoot, amend=amend) as judge:
+        yield judge
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from judged import connected, judging
 from vendors.sunshine import OURS, STARTED, WORKSPACE, FakeSunshine, settings
 
-from adapters import registry
 from adapters.contract import Adapter
 from adapters.errors import Retryable
 from adapters.model import (
@@ -20,7 +20,6 @@ from adapters.model import (
     Reply,
     TakeControl,
 )
-from adapters.testing.judge import Judge
 from adapters.vendors.sunshine.switchboard import METADATA_LIMIT, fits
 
 ADDRESSES = (
@@ -38,11 +37,11 @@ def sunshine() -> FakeSunshine:
 @pytest.fixture
 async def adapter(reference: Path, sunshine: FakeSunshine) -> AsyncIterator[Adapter]:
     """The adapter before it, its own description between them."""
-    judge = Judge(reference / "vendor-specs/sunshine/openapi-17.12.1.yaml", sunshine, base_path="/sc")
-    adapter = registry.build("sunshine", settings(), transport=judge)
-    yield adapter
-    await adapter.aclose()
-    assert judge.faults == []
+    with judging(
+        reference / "vendor-specs/sunshine/openapi-17.12.1.yaml", sunshine, base_path="/sc"
+    ) as judge:
+        async with connected("sunshine", settings(), judge) as adapter:
+            yield adapter
 
 
 def opening(**more: Any) -> OpenConversation:

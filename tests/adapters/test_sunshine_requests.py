@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from judged import connected, judging
 from vendors.sunshine import APP, KEY_ID, KEY_SECRET, STARTED, FakeSunshine, settings
 
 from adapters import registry
@@ -47,17 +48,17 @@ def sunshine() -> FakeSunshine:
 @pytest.fixture
 def judge(reference: Path, sunshine: FakeSunshine) -> Iterator[Judge]:
     """The published description between us and it."""
-    judge = Judge(reference / "vendor-specs/sunshine/openapi-17.12.1.yaml", sunshine, base_path="/sc")
-    yield judge
-    assert judge.faults == []
+    with judging(
+        reference / "vendor-specs/sunshine/openapi-17.12.1.yaml", sunshine, base_path="/sc"
+    ) as judge:
+        yield judge
 
 
 @pytest.fixture
 async def adapter(judge: Judge) -> AsyncIterator[Adapter]:
     """The adapter under judgement."""
-    adapter = registry.build("sunshine", settings(), transport=judge)
-    yield adapter
-    await adapter.aclose()
+    async with connected("sunshine", settings(), judge) as adapter:
+        yield adapter
 
 
 def reply(thread: str, text: str = "您好！", **more: Any) -> Reply:

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from judged import connected, judging
 from vendors.sunshine import ANSWER_BOT, OURS, WORKSPACE, FakeSunshine, Thread, settings
 
 from adapters import registry
@@ -28,17 +29,17 @@ def sunshine() -> FakeSunshine:
 @pytest.fixture
 def judge(reference: Path, sunshine: FakeSunshine) -> Iterator[Judge]:
     """The published description between us and it."""
-    judge = Judge(reference / "vendor-specs/sunshine/openapi-17.12.1.yaml", sunshine, base_path="/sc")
-    yield judge
-    assert judge.faults == []
+    with judging(
+        reference / "vendor-specs/sunshine/openapi-17.12.1.yaml", sunshine, base_path="/sc"
+    ) as judge:
+        yield judge
 
 
 @pytest.fixture
 async def adapter(judge: Judge) -> AsyncIterator[Adapter]:
     """The adapter under judgement; agents see the summary in ticket field 360001."""
-    adapter = registry.build("sunshine", settings() | {"summary_field": "360001"}, transport=judge)
-    yield adapter
-    await adapter.aclose()
+    async with connected("sunshine", settings() | {"summary_field": "360001"}, judge) as adapter:
+        yield adapter
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from judge import Judge
+from judged import connected, judging
 from vendors.zendesk import AGENT, BRIDGE, CUSTOMER, SETTINGS, STARTED, FakeZendesk, Raw, user
 from vendors.zendesk_description import amended
 
@@ -49,6 +49,7 @@ from adapters.model import (
     UpdateConversation,
     UpdateCustomer,
 )
+from adapters.testing.judge import Judge
 from adapters.vendors.zendesk.events import FIRST_COMMENT
 
 BASE = {"base_url": "https://acme.zendesk.com", **SETTINGS}
@@ -72,17 +73,17 @@ def ticket(zendesk: FakeZendesk) -> Raw:
 @pytest.fixture
 def judge(reference: Path, zendesk: FakeZendesk) -> Iterator[Judge]:
     """Zendesk's description between us and it."""
-    judge = Judge(amended(reference / "vendor-specs" / "zendesk" / "support-oas-2.0.0.json"), zendesk)
-    yield judge
-    assert judge.faults == []
+    with judging(
+        amended(reference / "vendor-specs" / "zendesk" / "support-oas-2.0.0.json"), zendesk
+    ) as judge:
+        yield judge
 
 
 @pytest.fixture
 async def adapter(judge: Judge) -> AsyncIterator[Adapter]:
     """The adapter under judgement."""
-    adapter = registry.build("zendesk", BASE, transport=judge)
-    yield adapter
-    await adapter.aclose()
+    async with connected("zendesk", BASE, judge) as adapter:
+        yield adapter
 
 
 def at(ticket: Raw, key: str = "cmd-1") -> dict[str, str]:

@@ -10,14 +10,12 @@ from typing import Any
 import pytest
 import yaml
 from support.bridge import QUICK, Bridge, free_port, housed
-from support.desk import act
+from support.desk import act, open_api
 from support.inhouse import SECRET, TOKEN, InhouseChat
 from support.policies import written
 
 import adapters.vendors
-from config.clock import utc_now
 from config.settings import load_settings
-from gateway import access
 from gateway.access import Scope
 
 DESCRIPTION = Path(adapters.vendors.__file__).with_name("inhouse") / "inhouse.yaml"
@@ -197,15 +195,13 @@ class TestOneThatCanDoLess:
         chat = inhouse.helpdesk
         number = chat.customer_says("c-1", "I want to talk to a person")
         await inhouse.settled()
-        async with inhouse.house.engine.begin() as connection:
-            _, token = await access.create_key(connection, name="tests", scopes=[Scope.DESK], clock=utc_now)
-        inhouse.http.headers["Authorization"] = f"Bearer {token}"
+        api = await open_api(inhouse, Scope.DESK)
         (hand_off,) = await inhouse.rows("SELECT ref FROM hand_off")
-        assert (await act(inhouse.http, hand_off.ref, "claim")).status_code == 200
+        assert (await act(api, hand_off.ref, "claim")).status_code == 200
         files = f"/v1/desk/hand-offs/{hand_off.ref}/files"
-        answer = await inhouse.http.post(f"{files}?name=a.txt", content=b"Your label")
+        answer = await api.post(f"{files}?name=a.txt", content=b"Your label")
         assert (answer.status_code, answer.json()["detail"]) == (409, "chat can't be sent files")
         assert await inhouse.rows("SELECT 1 FROM desk_file") == []
-        assert (await act(inhouse.http, hand_off.ref, "reply", text="By mail, then.")).status_code == 200
+        assert (await act(api, hand_off.ref, "reply", text="By mail, then.")).status_code == 200
         await inhouse.settled()
         assert inhouse.said(number)[-1] == ("agent", "Mei Lin: By mail, then.")

@@ -10,6 +10,7 @@ import pytest
 from support.asgi import answer, is_lifespan
 from support.bridge import eventually, free_port, serving
 from support.chatwoot import ChatwootBridge, Setup
+from support.fake_chatwoot import Thread as Asking
 from support.policies import packaged
 from support.sunshine import judged
 from vendors.sunshine import OURS, WORKSPACE, FakeSunshine, Thread, settings
@@ -67,6 +68,13 @@ def texts(thread: Thread) -> list[tuple[str, str]]:
     return [(each["author"]["type"], each["content"]["text"]) for each in thread.messages]
 
 
+async def handed_over(bridge: ChatwootBridge, messaging: FakeSunshine) -> tuple[Asking, Thread]:
+    """A customer asks for a person: their conversation, and the one that was opened there."""
+    thread = bridge.helpdesk.customer_says("I want to talk to a person")
+    await settled(bridge, messaging)
+    return thread, only(messaging)
+
+
 async def test_from_chatwoot_to_the_agent_workspace_and_back_until_released(
     chatwoot_bridge: ChatwootBridge, messaging: FakeSunshine
 ) -> None:
@@ -114,9 +122,7 @@ async def test_a_conversation_that_is_passed_back_is_the_ais_again(
 ) -> None:
     """The agent gives it back by the switchboard: the AI answers what comes next, once."""
     bridge = chatwoot_bridge
-    thread = bridge.helpdesk.customer_says("I want to talk to a person")
-    await settled(bridge, messaging)
-    there = only(messaging)
+    thread, there = await handed_over(bridge, messaging)
     messaging.agent_says(there, "The bot can tell you that.")
     await settled(bridge, messaging)
     messaging.gives(there, "passControl", OURS)
@@ -136,9 +142,7 @@ async def test_resolved_in_chatwoot_takes_control_back(
 ) -> None:
     """Nothing comes back from there, and what is still written there reaches nobody."""
     bridge = chatwoot_bridge
-    thread = bridge.helpdesk.customer_says("I want to talk to a person")
-    await settled(bridge, messaging)
-    there = only(messaging)
+    thread, there = await handed_over(bridge, messaging)
     bridge.helpdesk.set_status(thread, "resolved")
     await settled(bridge, messaging)
     assert there.active is OURS
@@ -175,9 +179,7 @@ async def test_files_go_both_ways_byte_by_byte(
     """A picture of the customer's, uploaded there; a document of the agent's, sent on as a form."""
     bridge = chatwoot_bridge
     async with serving(storage, free_port()) as at:
-        thread = bridge.helpdesk.customer_says("I want to talk to a person")
-        await settled(bridge, messaging)
-        there = only(messaging)
+        thread, there = await handed_over(bridge, messaging)
         photo = {"data_url": f"{at}/photo.png", "data": PNG}
         about = {"sender": thread.contact, "message_type": "incoming"}
         bridge.helpdesk.post(thread, "This is broken", attachments=[photo], **about)
@@ -231,9 +233,7 @@ async def test_no_fault_there_opens_or_says_anything_twice(
         messaging.fails_after = [502, 502, 502]
     else:
         messaging.fails = [429, 503, 429]
-    thread = bridge.helpdesk.customer_says("I want to talk to a person")
-    await settled(bridge, messaging)
-    there = only(messaging)
+    thread, there = await handed_over(bridge, messaging)
     assert len(messaging.users) == 1
     assert there.active is WORKSPACE
     messaging.fails_after = [502]
