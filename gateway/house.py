@@ -132,11 +132,6 @@ def _open_adapter(name: str, chosen: ConnectionSettings, transport: httpx.AsyncB
     return adapter
 
 
-def _read_policies(settings: Settings) -> Policies:
-    chosen = load_policies(settings.policies, desks=settings.desks)
-    return Policies(chosen, measures(chosen), load_policies(PACKAGED / "policies"))
-
-
 @asynccontextmanager
 async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIterator[House]:
     """Open everything; refuses a database whose schema isn't the code's (see `open_database`)."""
@@ -152,7 +147,7 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
         }
         for adapter in adapters.values():
             stack.push_async_callback(adapter.http.aclose)
-        policies = _read_policies(settings)
+        policies = load_policies(settings.policies, desks=settings.desks)
         async with engine.connect() as connection:
             index = await KnowledgeIndex.load(connection)
             limits.divide_among(await count_workers(connection) + 1)
@@ -164,7 +159,7 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
             clock=clock,
             engine=engine,
             adapters=adapters,
-            policies=policies,
+            policies=Policies(policies, measures(policies), load_policies(PACKAGED / "policies")),
             index=index,
             limits=limits,
             metrics=metrics,
