@@ -1,11 +1,14 @@
-"""Serve ASGI applications on loopback, and listen to webhooks."""
+"""Serve ASGI applications on loopback, listen to webhooks, and say and read what the tests say there."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from support.asgi import answer, body_of, is_lifespan
 
+from adapters.model import Author, Change, MessagePosted, Reply
+from adapters.vendors.memory.adapter import Memory
 from adapters.webhook import Webhook
 from gateway import server
 
@@ -51,3 +54,20 @@ class Listener:
         self.heard.append(Webhook(method="POST", url=self.url, query={}, headers=headers, body=body))
         status = self.answers.pop(0) if self.answers else 202
         await answer(send, status)
+
+
+def changes_in(memory: Memory, heard: list[Webhook]) -> list[Change]:
+    """What the adapter makes of the webhooks."""
+    now = datetime.now(UTC)
+    deliveries = [each for webhook in heard for each in memory.verify(webhook, now=now).deliveries]
+    return [change for delivery in deliveries for change in memory.parse(delivery.body)]
+
+
+def texts(changes: list[Change]) -> list[str]:
+    """The texts of the messages among the changes."""
+    return [change.message.text for change in changes if isinstance(change, MessagePosted)]
+
+
+def reply(conversation_id: str, text: str = "您好！", key: str = "cmd-1") -> Reply:
+    """A reply of the AI."""
+    return Reply(key=key, conversation_id=conversation_id, text=text, author=Author.AI)
