@@ -13,7 +13,8 @@ from support.chatwoot import ChatwootBridge, Setup
 from support.fake_chatwoot import Thread as Asking
 from support.policies import packaged
 from support.sunshine import judged
-from vendors.sunshine import OURS, WORKSPACE, FakeSunshine, Thread, settings
+from vendors.sunshine import FakeSunshine
+from vendors.sunshine_app import OURS, WORKSPACE, Thread, settings
 
 UNKNOWN = ("Do you sell submarines?", "What is the airspeed of a swallow?", "Who won the 1966 cup?")
 

@@ -10,7 +10,7 @@ from support.bridge import eventually
 from support.desk import MEI, act
 from support.policies import asking, written
 from support.sunshine import SunshineBridge
-from vendors.sunshine import ANSWER_BOT, OURS, WORKSPACE, Thread
+from vendors.sunshine_app import ANSWER_BOT, OURS, WORKSPACE, Thread
 
 from adapters.vendors.sunshine.switchboard import METADATA_LIMIT
 

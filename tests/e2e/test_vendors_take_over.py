@@ -11,7 +11,7 @@ from support.sunshine import SunshineBridge
 from vendors.door import Door
 from vendors.qiyu import KEY, FakeQiyu
 from vendors.qiyu import SECRET as QIYU_SECRET
-from vendors.sunshine import OURS, WORKSPACE
+from vendors.sunshine_app import OURS, WORKSPACE
 
 from config.settings import Settings
 

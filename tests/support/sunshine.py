@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from support.bridge import QUICK, Bridge, free_port, housed
 from vendors.door import Door
-from vendors.sunshine import FakeSunshine, Thread, settings
+from vendors.sunshine import FakeSunshine
+from vendors.sunshine_app import Thread, settings
 
 from config.settings import Settings
 

@@ -1,12 +1,10 @@
 """Zendesk messaging as another helpdesk's desk: conversations opened for its agents, every request judged."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from judged import connected, judging
-from vendors.sunshine import OURS, STARTED, WORKSPACE, FakeSunshine, settings
+from vendors.sunshine import FakeSunshine
+from vendors.sunshine_app import OURS, STARTED, WORKSPACE
 
 from adapters.contract import Adapter
 from adapters.errors import Retryable
@@ -26,22 +24,6 @@ ADDRESSES = (
     Identity(IdentityKind.EMAIL, "ann@example.com", verified=True),
     Identity(IdentityKind.EXTERNAL, "shop-88213", verified=True),
 )
-
-
-@pytest.fixture
-def sunshine() -> FakeSunshine:
-    """The made-up app."""
-    return FakeSunshine()
-
-
-@pytest.fixture
-async def adapter(reference: Path, sunshine: FakeSunshine) -> AsyncIterator[Adapter]:
-    """The adapter before it, its own description between them."""
-    with judging(
-        reference / "vendor-specs/sunshine/openapi-17.12.1.yaml", sunshine, base_path="/sc"
-    ) as judge:
-        async with connected("sunshine", settings(), judge) as adapter:
-            yield adapter
 
 
 def opening(**more: Any) -> OpenConversation:

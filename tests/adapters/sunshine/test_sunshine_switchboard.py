@@ -1,14 +1,14 @@
 """Handing over, taking and releasing by Zendesk's switchboard, each request judged by its description."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-from judged import connected, judging
-from vendors.sunshine import ANSWER_BOT, OURS, WORKSPACE, FakeSunshine, Thread, settings
+from judged import connected
+from vendors.sunshine import FakeSunshine
+from vendors.sunshine_app import ANSWER_BOT, OURS, WORKSPACE, Thread, settings
 
 from adapters import registry
 from adapters.contract import Adapter
@@ -18,21 +18,6 @@ from adapters.testing.judge import Judge
 from adapters.vendors.sunshine.switchboard import METADATA_LIMIT, context
 
 URL = "https://deskbridge.example/console/conversations/7"
-
-
-@pytest.fixture
-def sunshine() -> FakeSunshine:
-    """The other side."""
-    return FakeSunshine()
-
-
-@pytest.fixture
-def judge(reference: Path, sunshine: FakeSunshine) -> Iterator[Judge]:
-    """The published description between us and it."""
-    with judging(
-        reference / "vendor-specs/sunshine/openapi-17.12.1.yaml", sunshine, base_path="/sc"
-    ) as judge:
-        yield judge
 
 
 @pytest.fixture
