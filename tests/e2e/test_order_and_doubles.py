@@ -75,10 +75,10 @@ async def test_a_status_is_not_set_again_over_what_happened_since(
     await act(api, waiting.ref, "claim")
     helpdesk, where = bridge.helpdesk, waiting.conversation_id
     helpdesk.misbehave("error_after", method="PATCH", path=where, times=1)
-    helpdesk.misbehave("reorder", times=1, seconds=0.6)  # nobody tells us of it before it is tried again
+    helpdesk.misbehave("reorder", times=1, seconds=0.3)  # nobody tells us of it before it is tried again
     await act(api, waiting.ref, "resolve")
     await eventually(lambda: helpdesk.state.conversation(where).status == "resolved", what="resolved")
-    helpdesk.misbehave("reorder", times=2, seconds=0.6)
+    helpdesk.misbehave("reorder", times=2, seconds=0.3)
     helpdesk.customer_says("cus_1", "How long does delivery take?", conversation_id=where)
     await bridge.settled()
     assert helpdesk.state.conversation(where).status == "pending"
