@@ -1,14 +1,12 @@
 """Every request we send to Chatwoot, judged by Chatwoot's own published description."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from judged import connected, judging
+from judged import connected
 from msgspec import UNSET
-from support.chatwoot_description import amend
 from support.fake_chatwoot import SPEAKERS, FakeChatwoot
 
 from adapters import registry
@@ -47,20 +45,6 @@ SETTINGS = {
     "token": "user-token",
     "bot_token": "bot-token",
 }
-
-
-@pytest.fixture
-def chatwoot() -> FakeChatwoot:
-    """The other side."""
-    return FakeChatwoot()
-
-
-@pytest.fixture
-def judge(reference: Path, chatwoot: FakeChatwoot) -> Iterator[Judge]:
-    """Chatwoot's description between us and it."""
-    description = reference / "vendor-specs" / "chatwoot" / "swagger-4.13.0.json"
-    with judging(description, chatwoot, amend=amend) as judge:
-        yield judge
 
 
 @pytest.fixture

@@ -2,15 +2,12 @@
 
 import io
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from judged import judging
-from support.chatwoot_description import amend
 from support.fake_chatwoot import API, STARTED, FakeChatwoot
 
 from adapters import registry
@@ -56,20 +53,6 @@ OPENING = OpenConversation(
     channel=Channel.LIVE,
     tags=("vip",),
 )
-
-
-@pytest.fixture
-def chatwoot() -> FakeChatwoot:
-    """The other side."""
-    return FakeChatwoot()
-
-
-@pytest.fixture
-def judge(reference: Path, chatwoot: FakeChatwoot) -> Iterator[Judge]:
-    """Chatwoot's description between us and it."""
-    description = reference / "vendor-specs" / "chatwoot" / "swagger-4.13.0.json"
-    with judging(description, chatwoot, amend=amend) as judge:
-        yield judge
 
 
 @pytest.fixture
