@@ -2,7 +2,7 @@
 
 import inspect
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +12,7 @@ import msgspec
 
 from adapters.errors import InvalidSettings
 from adapters.hints import cured, meant
+from adapters.model import CHANNELS, Channel
 
 CONTRACT = 1
 """The version of the contract between Deskbridge and its adapters; another one needs another Deskbridge."""
@@ -77,17 +78,24 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One setting of a connection. A secret may be given as a list: every active one.
 
-    `choices`, where there are any, are the only texts allowed.
+    `choices`, where there are any, are the only texts allowed. A field of the type `channel` says where
+    conversations take place of which the vendor doesn't tell: its choices are channels, all unless named.
     """
 
     name: str
     label: Label
     help: Label | None = None
-    type: Literal["text", "url", "integer", "flag"] = "text"
+    type: Literal["text", "url", "integer", "flag", "channel"] = "text"
     secret: bool = False
     required: bool = True
     default: str | int | bool | None = None
     choices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Of a channel, the choices."""
+        if self.type == "channel":
+            msgspec.structs.force_setattr(self, "choices", self.choices or tuple(CHANNELS))
+            _require_channels(self.choices)
 
 
 _EXPECTED = {
@@ -95,6 +103,7 @@ _EXPECTED = {
     "integer": "a whole number",
     "url": "an address that starts with https:// or http://",
     "text": "a text; quote it",
+    "channel": "a channel",
 }
 
 
@@ -131,7 +140,10 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The contents of an adapter's `manifest.toml`; `contract` is the version that it was written for."""
+    """The contents of an adapter's `manifest.toml`; `contract` is the version that it was written for.
+
+    `channels` are those that it tells apart by the vendor's own words.
+    """
 
     contract: int = CONTRACT
     title: str
@@ -139,13 +151,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     auth: Literal["token", "bearer", "basic", "oauth2", "none"]
     tier: Tier
     capabilities: frozenset[Capability]
+    channels: frozenset[Channel] = frozenset()
     fields: tuple[Field, ...] = ()
     limits: tuple[Limit, ...] = ()
     exemptions: dict[str, str] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse what was written for another contract."""
+        """Refuse what was written for another contract, and `unknown` as a channel."""
         _require_our_contract(self.contract)
+        _require_channels(self.channels)
 
     @classmethod
     def beside(cls, adapter: type) -> Self:
@@ -165,6 +179,22 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def can(self, capability: Capability | str) -> bool:
         """Whether the adapter declares this capability."""
         return capability in self.capabilities
+
+    @property
+    def channel_fields(self) -> tuple[Field, ...]:
+        """The settings that say where conversations take place."""
+        return tuple(field for field in self.fields if field.type == "channel")
+
+    @property
+    def set_channels(self) -> frozenset[Channel]:
+        """The channels that a setting may name."""
+        return frozenset(Channel(choice) for field in self.channel_fields for choice in field.choices)
+
+
+def _require_channels(named: Iterable[str]) -> None:
+    for name in named:
+        if name not in CHANNELS:
+            raise ValueError(f"{name} is no channel; {meant(name, tuple(CHANNELS))}")
 
 
 def _require_our_contract(version: Any) -> None:
@@ -250,5 +280,5 @@ def _fits(field: Field, given: Any) -> bool:
             return not isinstance(given, bool) and str(given).isdecimal()
         case "url":
             return isinstance(given, str) and given.startswith(("https://", "http://"))
-        case "text":
+        case "text" | "channel":
             return isinstance(given, str) and given in (field.choices or (given,))

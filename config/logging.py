@@ -35,24 +35,46 @@ def configure_logging(level: str = "INFO", *, human: bool = False, to: BinaryIO 
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
     ]
     sink: Any = _Sink(to)
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    chosen = structlog.make_filtering_bound_logger(number)
     if human:
-        structlog.configure(
-            processors=[*shared, structlog.dev.ConsoleRenderer()],
-            wrapper_class=structlog.make_filtering_bound_logger(number),
-            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        )
+        plain = structlog.dev.plain_traceback  # the fancy one shows variables, and secrets among them
+        rendered: list[structlog.typing.Processor] = [
+            structlog.dev.ConsoleRenderer(exception_formatter=plain)
+        ]
+        factory: Any = structlog.PrintLoggerFactory(sys.stderr)
     else:
-        structlog.configure(
-            processors=[*shared, _render],
-            wrapper_class=structlog.make_filtering_bound_logger(number),
-            logger_factory=structlog.BytesLoggerFactory(sink),
+        rendered = [structlog.processors.format_exc_info, _render]
+        factory = structlog.BytesLoggerFactory(sink)
+    structlog.configure(processors=[*shared, *rendered], wrapper_class=chosen, logger_factory=factory)
+    _take_in_libraries(
+        max(number, logging.WARNING), sink, [structlog.stdlib.add_logger_name, *shared], rendered
+    )
+
+
+def _take_in_libraries(
+    at_least: int,
+    sink: Any,
+    prepared: list[structlog.typing.Processor],
+    rendered: list[structlog.typing.Processor],
+) -> None:
+    """Have what libraries tell the standard library's way come out as our own lines do."""
+    meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler = logging.StreamHandler(codecs.getwriter("utf-8")(sink))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=prepared, processors=[meta, *rendered[:-1], _as_text(rendered[-1])]
         )
-    stream = codecs.getwriter("utf-8")(sink)
-    at_least = max(number, logging.WARNING)
-    logging.basicConfig(level=at_least, stream=stream, force=True)
-    for handler in logging.getLogger().handlers:
-        handler.setLevel(at_least)  # some libraries set a level of their own (bm25s: DEBUG)
+    )
+    handler.setLevel(at_least)  # some libraries set a level of their own (bm25s: DEBUG)
+    logging.basicConfig(level=at_least, handlers=[handler], force=True)
+
+
+def _as_text(render: structlog.typing.Processor) -> structlog.typing.Processor:
+    def text(logger: Any, method: str, event: structlog.typing.EventDict) -> str:
+        line = render(logger, method, event)
+        return line.decode() if isinstance(line, bytes) else str(line)
+
+    return text

@@ -28,10 +28,12 @@ from gateway.fieldwork import FieldWriter
 from gateway.files.carrying import Carrier
 from gateway.holding import Holding
 from gateway.limits.limits import Limits
+from gateway.limits.owning import Overtaken
 from gateway.limits.purpose import spending
 from gateway.looking import looks_up, was_done
 from gateway.metrics import Metrics
 from gateway.scene import AI, Answering
+from gateway.tenure import Tenure
 from gateway.thin import FETCH, Fetching
 from sync.absence import Absences
 from sync.delivery import Outcome, Patience, Verdict, after_failure
@@ -47,8 +49,6 @@ SKIPPED_RETRY = timedelta(milliseconds=20)
 WHILE_BUSY = timedelta(milliseconds=100)
 LONGEST_SLEEP = timedelta(seconds=5)
 TIDY_EVERY = timedelta(seconds=1)
-FRESH = timedelta(seconds=1)
-"""A claim older than this is renewed before anything is sent: the process may have been frozen meanwhile."""
 STORE_AGAIN = 0.5
 PACE = timedelta(milliseconds=10)
 """How often at most commands are claimed and outcomes stored: at a flood, each time more of them."""
@@ -65,7 +65,6 @@ class _Trial(Struct, kw_only=True):
     """One attempt as it goes on. `doubt`: an earlier one may have worked, and nobody has looked yet."""
 
     doubt: bool
-    claimed_at: datetime
     body: dict[str, Any]
     status: int | None = None
     detail: str = ""
@@ -208,8 +207,10 @@ class Dispatcher:
 
     async def _attempt(self, claimed: Claimed) -> Done:
         begun = self._clock()
-        trial = _Trial(doubt=claimed.outcome_unknown, claimed_at=claimed.claimed_at, body=claimed.body)
+        trial = _Trial(doubt=claimed.outcome_unknown, body=claimed.body)
+        tenure = Tenure(claimed, engine=self._engine, worker=self.worker, clock=self._clock)
         with spending(priority_of(claimed.priority), kind=claimed.kind) as purpose:
+            purpose.still_ours = tenure.lasts
             try:
                 verdict = await self._try(claimed, trial)
             except asyncio.CancelledError:
@@ -225,7 +226,7 @@ class Dispatcher:
         return Done(
             told=trial.told or outcomes.received(claimed, verdict, trial.pushed, now=self._clock()),
             finished=Finished(
-                claimed=msgspec.structs.replace(claimed, claimed_at=trial.claimed_at, body=trial.body),
+                claimed=msgspec.structs.replace(tenure.claimed, body=trial.body),
                 worker=self.worker,
                 verdict=verdict,
                 status=trial.status,
@@ -238,6 +239,8 @@ class Dispatcher:
         )
 
     def _judge(self, error: Exception, claimed: Claimed, trial: _Trial, *, wrote: bool) -> Verdict:
+        if isinstance(error, Overtaken):
+            return Verdict(state="superseded", outcome=Outcome.SUPERSEDED, reason=str(error))
         if isinstance(error, DBAPIError | OSError | TimeoutError):  # ours: adapters raise AdapterErrors
             error = Retryable(f"the database did not answer: {error!r}", outcome_unknown=wrote)
         trial.status = error.status if isinstance(error, AdapterError) else None
@@ -282,9 +285,6 @@ class Dispatcher:
             changed = claimed.outcome_unknown and loaded != command
             if changed and await self._was_done(claimed, loaded, trial, adapter):
                 return Verdict(state="done", outcome=Outcome.FOUND)
-            if self._clock() - claimed.claimed_at > FRESH and not await self._renew(claimed, trial):
-                reason = "the right to send it was lost before it was sent"
-                return Verdict(state="superseded", outcome=Outcome.SUPERSEDED, reason=reason)
             trial.body = outcomes.with_files(claimed.body, loaded)
             trial.pushed = await adapter.push(loaded, uploads)
         return Verdict(state="done", outcome=Outcome.DELIVERED)
@@ -328,15 +328,6 @@ class Dispatcher:
 
     def _held(self, claimed: Claimed) -> fetching.Held:
         return fetching.Held(engine=self._engine, connection=claimed.connection)
-
-    async def _renew(self, claimed: Claimed, trial: _Trial) -> bool:
-        """Whether it is still ours to send, after a freeze or a long look (promises 2 and 4)."""
-        now = self._clock()
-        async with self._engine.begin() as connection:
-            renewed = await outbox.renew(connection, claimed, worker=self.worker, now=now)
-        if renewed:
-            trial.claimed_at = now
-        return renewed
 
     async def _settle(self, connection: AsyncConnection, batch: list[Done]) -> Sequence[None]:
         """Write outcomes, own messages and answers in one transaction."""

@@ -60,6 +60,7 @@ class Leader:
             scheduler.add_job(
                 _guarded,
                 "interval",
+                name=name,
                 args=[name, job],
                 seconds=every.total_seconds(),
                 max_instances=1,
@@ -72,5 +73,7 @@ class Leader:
 async def _guarded(name: str, job: Job) -> None:
     try:
         await job()
+    except asyncio.CancelledError:
+        log.info("job_ended", job=name)  # with our lead; the scheduler would tell it as an error
     except Exception as error:  # noqa: BLE001 - the next round tries again
         log.error("job_failed", job=name, error=repr(error))

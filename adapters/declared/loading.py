@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from adapters.declared.document import Document
 from adapters.declared.expressions import Expression, Template, Tree
 from adapters.hints import Place, meant
 from adapters.manifest import CONTRACT, Capability, Manifest
+from adapters.model import CHANNELS, Channel
 
 _REASON = 20
 _AUTH: Mapping[str, str] = {"signed": "token"}
@@ -23,6 +25,7 @@ _FINDS = {
 }
 _MARKS = {"number": "page.number", "offset": "page.offset", "cursor": "page.cursor"}
 _STEP_NAME = re.compile(r"\bsteps\.(\w+)")
+_QUOTED = re.compile(r"""["'](\w+)["']""")
 _SETTING = re.compile(r"\{setting:([^{}]+)\}")
 
 Fault = tuple[Place, str]
@@ -61,6 +64,7 @@ def manifest_of(description: Description) -> Manifest:
         auth=_AUTH.get(str(kind), str(kind)),  # type: ignore[arg-type]
         tier=description.tier,
         capabilities=frozenset(_capabilities(description)),
+        channels=frozenset(_channels(description)),
         fields=description.fields,
         limits=description.limits,
         exemptions=description.exemptions,
@@ -85,6 +89,18 @@ def _capabilities(description: Description) -> Iterator[Capability]:
     message = description.records.message
     if message is not None and message.attachments is not None:
         yield Capability.ATTACHMENTS
+
+
+def _channels(description: Description) -> AbstractSet[Channel]:
+    """What the table and the expression name; where neither names any, the vendor's words are ours."""
+    conversation = description.records.conversation
+    if conversation is None or conversation.channel is None:
+        return frozenset()
+    source, table = conversation.channel.source, description.channels
+    written = (Channel(word) for word in _QUOTED.findall(source) if word in CHANNELS and word not in table)
+    named = {*table.values(), *written} - {Channel.UNKNOWN}
+    by_setting = any(field.type == "channel" and field.name in source for field in description.fields)
+    return named if named or by_setting else frozenset(CHANNELS)
 
 
 def _takes_files(command: Command) -> bool:

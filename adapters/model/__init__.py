@@ -41,6 +41,7 @@ from adapters.model.queries import (
     Query,
 )
 from adapters.model.records import (
+    CHANNELS,
     Attachment,
     Author,
     Channel,
@@ -57,6 +58,7 @@ from adapters.model.records import (
 )
 
 __all__ = [
+    "CHANNELS",
     "AnswerPrepared",
     "Assign",
     "Attachment",

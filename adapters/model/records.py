@@ -28,6 +28,10 @@ class Channel(StrEnum):
     UNKNOWN = "unknown"
 
 
+CHANNELS = tuple(channel for channel in Channel if channel is not Channel.UNKNOWN)
+"""The kinds that there are; `unknown` is none of them, but that a vendor's word means none that we know."""
+
+
 class Author(StrEnum):
     """Who speaks. `ai` is any bot, ours or the vendor's."""
 
@@ -128,7 +132,7 @@ class ConversationRecord(Struct, frozen=True, kw_only=True):
     customer_id: str | UnsetType = UNSET
     channel: Channel | UnsetType = UNSET
     stream: str | UnsetType = UNSET
-    """The broadcast that it is a part of, together with all others that name the same; empty if of none."""
+    """The broadcast or post that it belongs to, with all others that name the same; empty if to none."""
     status: Status | UnsetType = UNSET
     tags: tuple[str, ...] | UnsetType = UNSET
     assignee: Person | UnsetType | None = UNSET

@@ -10,6 +10,7 @@ fixtures/
 import tomllib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from datetime import UTC, datetime
 from functools import cached_property
 from inspect import isawaitable, iscoroutine
@@ -120,6 +121,13 @@ class Subject:
     def ids(self) -> Ids:
         """Ids that the vendor knows."""
         return msgspec.structs.replace(_met(self.changes), **_given(self.declared.ids))
+
+    def having(self, settings: Mapping[str, Any]) -> "Subject":
+        """The same with these among its sample settings."""
+        other = copy(self)
+        other.settings = {**self.settings, **settings}
+        other.__dict__.pop("changes", None)
+        return other
 
     @property
     def signatures(self) -> tuple[Signature, ...]:
@@ -233,7 +241,7 @@ def _sample(field: Field) -> Any:
             return 1
         case "flag":
             return False
-        case "text":
+        case "text" | "channel":
             return field.choices[0] if field.choices else f"sample-{field.name}"
 
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 from adapters import registry
 from adapters.errors import BrokenAdapter
 from adapters.manifest import Capability, Manifest, Tier
+from adapters.model import CHANNELS, Channel
 from adapters.testing.running import Report, run
 from adapters.testing.subject import Subject
 
@@ -69,6 +70,19 @@ def table(every: list[Entry]) -> tuple[list[str], list[list[str]]]:
         for capability in Capability
     ]
     return ["", *(each.name for each in working)], rows
+
+
+def channels(every: list[Entry]) -> tuple[list[str], list[list[str]]]:
+    """Channels down, adapters across: `●` where the vendor tells of one, `○` where a setting can say it."""
+    working = [each for each in every if each.manifest and not each.made]
+    rows = [[channel.value, *(_told(each.manifest, channel) for each in working)] for channel in CHANNELS]
+    return ["", *(each.name for each in working)], rows
+
+
+def _told(manifest: Manifest | None, channel: Channel) -> str:
+    if manifest is None:
+        return ""
+    return "●" if channel in manifest.channels else "○" if channel in manifest.set_channels else ""
 
 
 def tier_of(report: Report) -> str:

@@ -12,6 +12,11 @@ _INTRO = (
     "by running the [conformance kit](conformance.md) on them. `deskbridge adapters matrix` shows the same\n"
     "of all that are installed with you. Each adapter's README says what it was checked against."
 )
+_CHANNELS = (
+    "Where a conversation takes place decides [how one may speak there](../how-to/channels.md). ● the\n"
+    "vendor tells of it; ○ it doesn't, but the setting says what conversations are of which the vendor\n"
+    "can't tell. The conformance kit has seen each. Why an adapter lacks one stands in its README."
+)
 _KIT = Path(__file__).with_name("conformance.md")
 _GROUPS = {
     "speaks": ("reply", "note", "relay", "attachments", "send_attachments"),
@@ -34,8 +39,9 @@ _GROUPS = {
 
 def adapters_page() -> tuple[str, str, list[str]]:
     """Title, introduction and parts of the page on the shipped adapters."""
+    every = matrix.entries(shipped=True)
     tiers, abilities = [], []
-    for each in matrix.entries(shipped=True):
+    for each in every:
         assert each.manifest is not None
         if each.made:
             continue
@@ -50,8 +56,22 @@ def adapters_page() -> tuple[str, str, list[str]]:
         table(["adapter", "vendor", "can be", "tier", "exempt from"], tiers),
         "## Capabilities",
         table(["adapter", *_GROUPS], abilities),
+        "## Channels",
+        _CHANNELS,
+        table(*_channels(every)),
     ]
     return "Adapters", _INTRO, parts
+
+
+def _channels(every: list[matrix.Entry]) -> tuple[list[str], list[list[str]]]:
+    """Adapters down, channels across, and the settings that can say one."""
+    head, rows = matrix.channels(every)
+    found = []
+    for name, *told in zip(head[1:], *(row[1:] for row in rows), strict=True):
+        manifest = next(each.manifest for each in every if each.name == name)
+        fields = manifest.channel_fields if manifest else ()
+        found.append([f"`{name}`", *told, ", ".join(f"`{field.name}`" for field in fields)])
+    return ["adapter", *(f"`{row[0]}`" for row in rows), "setting"], found
 
 
 def conformance_page() -> tuple[str, str, list[str]]:

@@ -45,13 +45,14 @@ def list_() -> None:
 
 @app.command("matrix")
 def matrix() -> None:
-    """Show what each installed adapter can do."""
+    """Show what each installed adapter can do, and which channels it tells apart."""
     every = tables.entries()
-    head, rows = tables.table(every)
-    shown = Table(*head)
-    for row in rows:
-        shown.add_row(*row)
-    out.print(shown)
+    for head, rows in (tables.table(every), tables.channels(every)):
+        shown = Table(*head)
+        for row in rows:
+            shown.add_row(*row)
+        out.print(shown)
+    out.print("● the vendor tells of it  ○ a setting of the connection says it")
     for each in every:
         if each.broken:
             out.print(f"{each.name}: broken: {escape(each.broken)}", soft_wrap=True)

@@ -140,7 +140,7 @@ class Breaker:
         self._circuit = CircuitBreaker(
             fail_max=settings.failures,
             reset_timeout=settings.pause.total_seconds(),
-            exclude=[httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL],
+            exclude=[Held, httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL],
             listeners=[_Telling(self)],
             state_storage=self._replica,
             throw_new_error_on_trip=False,

@@ -1,12 +1,14 @@
 """For what a request is made: set by whoever starts the work, read where the request is paid."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from msgspec import Struct
 
 from sync.priority import Priority
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Purpose(Struct):
@@ -18,6 +20,8 @@ class Purpose(Struct):
     sent: int = 0
     wrote: bool = False
     """Whether one of them may have changed something at the vendor."""
+    still_ours: "Callable[[Purpose], Awaitable[bool]] | None" = None
+    """Asked before each write, where the right to it can be lost."""
 
 
 _purpose: ContextVar[Purpose | None] = ContextVar("purpose", default=None)
@@ -26,6 +30,11 @@ _purpose: ContextVar[Purpose | None] = ContextVar("purpose", default=None)
 def current() -> Purpose:
     """The purpose of this task; an unnamed one counts as a write of fields."""
     return _purpose.get() or Purpose()
+
+
+def is_safe(method: str) -> bool:
+    """Whether a request of this method changes nothing at the vendor."""
+    return method in _SAFE_METHODS
 
 
 @contextmanager

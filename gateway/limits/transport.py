@@ -1,4 +1,4 @@
-"""What every request to a vendor passes: its budgets, then the breaker, then the network."""
+"""What every request to a vendor passes: its budgets, the breaker, a last question, then the network."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -17,9 +17,8 @@ from gateway.limits.endpoints import Budget, budgets_of
 from gateway.limits.ledger import SharedLedger
 from gateway.limits.limits import Limits
 from gateway.limits.link import Link
+from gateway.limits.owning import OwnedTransport
 from gateway.metrics import Metrics
-
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class PayingTransport(httpx.AsyncBaseTransport):
@@ -52,9 +51,13 @@ class PayingTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
+def _to_the_vendor() -> httpx.AsyncBaseTransport:
+    return OwnedTransport(registry.open_transport())
+
+
 def _sent(why: purpose.Purpose, request: httpx.Request) -> None:
     why.sent += 1
-    why.wrote = why.wrote or request.method not in _SAFE_METHODS
+    why.wrote = why.wrote or not purpose.is_safe(request.method)
 
 
 def _budgets(name: str, connection: ConnectionSettings) -> tuple[Budget, ...]:
@@ -83,7 +86,7 @@ async def open_limits(
     ledger = SharedLedger(link, redis, clock)
     limits = Limits(budgets=budgets, breakers=breakers, ledger=ledger, clock=clock, metrics=metrics)
     transports = {
-        name: PayingTransport(BreakingTransport(registry.open_transport(), breakers[name]), limits, name)
+        name: PayingTransport(BreakingTransport(_to_the_vendor(), breakers[name]), limits, name)
         for name in budgets
     }
     try:

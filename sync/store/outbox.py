@@ -253,19 +253,22 @@ _RENEW = Direct(
     text("""
 UPDATE command c SET claimed_at = :now
 WHERE c.ref = :of AND c.state = 'in_flight' AND c.claimed_by = :worker AND c.claimed_at = :claimed_at
-  AND (c.epoch IS NULL OR c.epoch = (
+  AND (:begun OR c.epoch IS NULL OR c.epoch = (
     SELECT v.lease_epoch FROM conversation v WHERE v.ref = c.conversation_ref))
 RETURNING c.ref
 """)
 )
 
 
-async def renew(connection: AsyncConnection, claimed: Claimed, *, worker: int, now: datetime) -> bool:
-    """Whether a command is still ours to send: not taken from us, its epoch unchanged. Then it is anew."""
-    found = await _RENEW.values(
-        connection, {"of": claimed.ref, "worker": worker, "claimed_at": claimed.claimed_at, "now": now}
-    )
-    return bool(found)
+async def renew(
+    connection: AsyncConnection, claimed: Claimed, *, worker: int, now: datetime, begun: bool
+) -> bool:
+    """Whether a command is still ours to send, which it is anew then.
+
+    It isn't if it was taken from us or, where nothing is `begun`, if its epoch has changed.
+    """
+    of = {"of": claimed.ref, "worker": worker, "claimed_at": claimed.claimed_at}
+    return bool(await _RENEW.values(connection, of | {"now": now, "begun": begun}))
 
 
 class Told(Struct, frozen=True, kw_only=True):

@@ -47,7 +47,7 @@ from adapters.vendors.hubspot import mapping
 from adapters.webhook import Webhook
 
 FIXTURES = Path(module.__file__).with_name("fixtures")
-ACCOUNT = mapping.Account(actor=US, app="5500", properties=())
+ACCOUNT = mapping.Account(actor=US, app="5500", properties=(), custom_channel=Channel.LIVE)
 
 
 @pytest.fixture
@@ -326,3 +326,12 @@ async def test_messages_are_walked_once(adapter: Adapter, hubspot: FakeHubspot) 
             texts += [each.message.text for each in page.changes if isinstance(each, MessagePosted)]
             cursor, last = page.cursor, page.last
     assert texts == [f"m{number}" for number in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [("1000", Channel.CHAT), (1008, Channel.PHONE), ("1139487", Channel.LIVE), (None, msgspec.UNSET)],
+)
+def test_channels(number: str | int | None, expected: Any) -> None:
+    """By their ids; what came by none of HubSpot's own is what the settings say."""
+    assert mapping.conversation({"id": "1", "originalChannelId": number}, ACCOUNT).channel is expected

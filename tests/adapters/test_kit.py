@@ -50,6 +50,12 @@ async def test_a_broken_adapter_is_found_out(name: str, mutant: type[Adapter]) -
         ("understood", "Waiting", "plain def"),
         ("declared_commands", "Silent", "return a Pushed"),
         ("pages_end", "Listing", "return a Page"),
+        ("channels", "Surprising", 'channels = ["chat", "comment", '),
+        ("channels", "Presumptuous", "live in the scripted pages of conversations"),
+        ("channels_shown", "Reticent", 'channels = ["chat", "comment", '),
+        ("channels_shown", "Placeless", "Let the conversations' records have a `channel`"),
+        ("channels_shown", "OffAir", "declared channels chat, comment, "),
+        ("channels_shown", "Unconfigurable", "with where set to chat, "),
     ],
 )
 async def test_a_fault_is_told_with_its_cure_or_its_line(name: str, mutant: str, told: str) -> None:

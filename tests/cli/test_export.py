@@ -1,5 +1,6 @@
 """`deskbridge export …` as an operator or a nightly job uses it."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,20 @@ def test_a_log_is_written_continued_and_verified(run: Command, url: str, tmp_pat
     spoilt = run("export", "verify", log)
     assert spoilt.returncode == 1
     assert "messages-000001.jsonl: 0 bytes" in spoilt.stderr
+
+
+async def test_the_stream_of_a_conversation_is_in_the_log(
+    engine: AsyncEngine, url: str, run: Command, tmp_path: Path
+) -> None:
+    """With the channel: so a broadcast's comments can be told from those of another."""
+    async with engine.begin() as connection:
+        await add_conversation(connection, 2, channel="live", stream="room_1")
+    log = tmp_path / "log"
+    ran = run("export", "--out", log, database=url)
+    assert ran.returncode == 0, ran.stderr
+    lines = (log / "conversations-000001.jsonl").read_text().splitlines()
+    told = {row["ref"]: (row["channel"], row["stream"]) for row in map(json.loads, lines)}
+    assert told == {1: ("chat", ""), 2: ("live", "room_1")}
 
 
 def test_another_databases_log_is_refused(

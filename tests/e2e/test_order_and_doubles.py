@@ -1,6 +1,10 @@
 """Bursts, doubles and disorder: one turn, one effect, the customer's own order."""
 
+import asyncio
+
 import httpx
+import pytest
+from sqlalchemy import text as sql
 from support.bridge import SECRET, Bridge, eventually
 from support.desk import act, hand_over
 from support.pulling import puller
@@ -9,6 +13,8 @@ from adapters.signatures import sign
 from adapters.vendors.memory.records import SIGNATURE
 from adapters.webhook import Webhook
 from config.clock import utc_now
+from gateway.limits.limits import Receipt
+from gateway.limits.purpose import Purpose
 
 
 async def test_a_burst_is_one_turn_and_gets_one_answer(bridge: Bridge) -> None:
@@ -43,6 +49,34 @@ async def test_messages_that_arrive_in_disorder_are_read_in_order(bridge: Bridge
     await bridge.settled()
     (turn,) = await bridge.rows("SELECT texts FROM turn")
     assert [item["text"] for item in turn.texts] == ["I have a question:", "how long does delivery take?"]
+
+
+async def test_a_right_that_was_lost_while_a_request_was_paid_is_not_used(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker froze between its last look and the network, and another took the reply over meanwhile."""
+    limits, posted = bridge.house.limits, 0
+    pay = limits.pay
+
+    async def freeze(connection: str, request: httpx.Request, why: Purpose) -> Receipt:
+        nonlocal posted
+        receipt = await pay(connection, request, why)
+        posted += request.method == "POST"
+        if request.method == "POST" and posted == 1:
+            async with bridge.house.engine.begin() as database:
+                await database.execute(
+                    sql("UPDATE command SET claimed_by = 999 WHERE kind = 'reply' AND state = 'in_flight'")
+                )
+            await asyncio.sleep(1.1)
+        return receipt
+
+    monkeypatch.setattr(limits, "pay", freeze)
+    said = bridge.helpdesk.customer_says("cus_1", "How long does delivery take?")
+    await eventually(lambda: bridge.replies(said.conversation_id), what="the reply")
+    await bridge.settled()
+    sent = [entry.method for entry in bridge.helpdesk.requests if entry.path.endswith("/messages")]
+    assert sent == ["GET", "POST"], "who takes it over looks first"
+    assert posted == 2, "the first was paid, and never left"
 
 
 async def test_a_reply_that_timed_out_after_it_was_posted_is_not_posted_again(bridge: Bridge) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 from support.bridge import Bridge
 from support.log import Log
@@ -59,6 +60,22 @@ async def test_the_log_tells_the_whole_conversation(bridge: Bridge, tmp_path: Pa
     assert customer["ref"] == conversation["customer_ref"]
     assert {"connection": "shop", "kind": "email", "value": "ann@example.com"} in customer["identities"]
     assert verify(log.directory, log.manifest) == []
+
+
+@pytest.mark.parametrize("redacted", [False, True])
+async def test_each_conversation_says_where_it_took_place(
+    bridge: Bridge, tmp_path: Path, *, redacted: bool
+) -> None:
+    """What was said below one post, or in one broadcast, can be put together again."""
+    log = Log(engine=bridge.house.engine, directory=tmp_path / "log")
+    places = [("live", "room_1"), ("live", "room_1"), ("live", "room_2"), ("comment", "post_9"), ("chat", "")]
+    for number, (channel, stream) in enumerate(places):
+        where = {"channel": channel, "stream": stream or None}
+        bridge.helpdesk.customer_says(f"viewer_{number}", "How long does delivery take?", **where)
+    await bridge.settled()
+    await log.export(redacted=redacted)
+    told = [(row["channel"], row["stream"]) for row in log.rows("conversations")]
+    assert sorted(told) == sorted(places)
 
 
 _WATCHED = """

@@ -25,7 +25,13 @@ async def add_customer(connection: AsyncConnection, ref: int, name: str = "Ann",
 
 
 async def add_conversation(
-    connection: AsyncConnection, ref: int, *, customer: int | None = None, at: datetime = NOON
+    connection: AsyncConnection,
+    ref: int,
+    *,
+    customer: int | None = None,
+    at: datetime = NOON,
+    channel: str = "chat",
+    stream: str = "",
 ) -> None:
     """Store a conversation that was last active `at`."""
     await connection.execute(
@@ -34,7 +40,8 @@ async def add_conversation(
             connection="shop",
             id=f"con_{ref}",
             customer_ref=customer,
-            channel="chat",
+            channel=channel,
+            stream=stream,
             status="pending",
             created_at=at,
             last_message_at=at,

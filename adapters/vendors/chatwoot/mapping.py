@@ -246,9 +246,12 @@ def _channel(raw: Raw, meta: Raw, api_channel: str) -> Channel | UnsetType:
     name = raw.get("channel") or meta.get("channel")
     if name is None:
         return UNSET
+    stated = raw.get("additional_attributes") or {}
     if name == "Channel::Api":
-        stated = (raw.get("additional_attributes") or {}).get("channel")
-        return _OWN_CHANNELS.get(str(stated)) or _OWN_CHANNELS[api_channel]
+        return _OWN_CHANNELS.get(str(stated.get("channel"))) or _OWN_CHANNELS[api_channel]
+    # app/models/conversation.rb, `tweet?`: not a message to the account, but read by everybody.
+    if name == "Channel::TwitterProfile" and stated.get("type") == "tweet":
+        return Channel.COMMENT
     return _CHANNELS.get(name, Channel.UNKNOWN)
 
 
@@ -271,7 +274,7 @@ def _described(raw: Raw, content: str) -> Iterator[str]:
 
 def _stream(raw: Raw) -> str | UnsetType:
     stated = raw.get("additional_attributes")
-    return words(stated.get("stream")) if isinstance(stated, dict) else UNSET
+    return words(stated.get("stream") or stated.get("tweet_id")) if isinstance(stated, dict) else UNSET
 
 
 def _attachment(raw: Raw) -> Attachment:

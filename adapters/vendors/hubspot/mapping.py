@@ -32,11 +32,11 @@ SPOKEN = frozenset({"MESSAGE", "COMMENT", "WELCOME_MESSAGE"})
 _STATUSES = {"OPEN": Status.OPEN, "CLOSED": Status.RESOLVED}
 # https://developers.hubspot.com/docs/api/conversations/conversations: ids of the default channels
 _CHANNELS = {
-    "1000": "chat",
-    "1001": "direct_message",
-    "1002": "email",
-    "1007": "direct_message",
-    "1008": "phone",
+    "1000": Channel.CHAT,
+    "1001": Channel.DIRECT_MESSAGE,
+    "1002": Channel.EMAIL,
+    "1007": Channel.DIRECT_MESSAGE,
+    "1008": Channel.PHONE,
 }
 _ACTORS = {
     "A": Author.AGENT,
@@ -55,6 +55,7 @@ class Account(msgspec.Struct, frozen=True):
     actor: str
     app: str
     properties: tuple[str, ...]
+    custom_channel: Channel
 
     @classmethod
     def of(cls, settings: Settings) -> "Account":
@@ -64,6 +65,7 @@ class Account(msgspec.Struct, frozen=True):
             actor=actor_id(settings["actor_id"]),
             app=str(settings["app_id"] or ""),
             properties=tuple(filter(None, names)),
+            custom_channel=Channel(settings["custom_channel"]),
         )
 
 
@@ -78,7 +80,7 @@ def conversation(raw: Raw, account: Account) -> ConversationRecord:
     return ConversationRecord(
         id=str(raw["id"]),
         customer_id=str(raw["associatedContactId"]) if raw.get("associatedContactId") else UNSET,
-        channel=UNSET if told is None else Channel(_CHANNELS.get(str(told), "unknown")),
+        channel=UNSET if told is None else _CHANNELS.get(str(told), account.custom_channel),
         status=UNSET if raw.get("status") is None else _STATUSES.get(raw["status"], Status.UNKNOWN),
         assignee=_assignee(raw, account),
         updated_at=moment(raw.get("latestMessageTimestamp")) or UNSET,

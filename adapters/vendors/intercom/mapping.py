@@ -34,9 +34,9 @@ _CHANNELS = {
     "email": Channel.EMAIL,
     "phone_call": Channel.PHONE,
     "phone_switch": Channel.PHONE,
-    **dict.fromkeys(
-        ("facebook", "instagram", "twitter", "whatsapp", "sms", "telegram"), Channel.DIRECT_MESSAGE
-    ),
+    # Whether a mention or a message isn't told: taken for what everybody reads.
+    "twitter": Channel.COMMENT,
+    **dict.fromkeys(("facebook", "instagram", "whatsapp", "sms", "telegram"), Channel.DIRECT_MESSAGE),
 }
 _MESSENGER = frozenset({"conversation", "push", "inapp", "chat"})
 _UNASKED = frozenset({"automated", "campaign_initiated"})

@@ -28,8 +28,8 @@ KEY = "deskbridge_key"
 _AUTHOR = "deskbridge_author"
 _PART, _PARTS = "deskbridge_part", "deskbridge_parts"
 
-_SDKS = frozenset({"web", "ios", "android", "unity", "sdk"})
-_CHANNELS = {"mailgun": Channel.EMAIL, "prechatCapture": Channel.CHAT} | dict.fromkeys(
+_SDKS = frozenset({"web", "ios", "android", "unity", "sdk", "prechatCapture"})
+_CHANNELS = {"mailgun": Channel.EMAIL} | dict.fromkeys(
     (
         "apple",
         "gbm",

@@ -44,14 +44,14 @@ _CHANNELS = {
     Channel.PHONE: "voice phone_call_inbound phone_call_outbound voicemail"
     " api_phone_call_inbound api_phone_call_outbound api_voicemail",
     Channel.CHAT: "chat chat_transcript chat_offline_message messaging native_messaging web_messaging"
-    " mobile_sdk mobile web_widget sunshine_conversations_api answer_bot_for_web_widget answer_bot_for_sdk",
+    " mobile_sdk web_widget sunshine_conversations_api answer_bot_for_web_widget answer_bot_for_sdk",
     Channel.DIRECT_MESSAGE: "facebook_message twitter_dm instagram_dm whatsapp wechat line telegram viber"
     " kakaotalk sms text_message apple_business_chat google_business_messages google_rcs messagebird_sms"
     " twilio_sms business_messaging_slack_connect sunshine_conversations_facebook_messenger"
     " sunshine_conversations_twitter_dm facebook:message twitter:direct_message",
     Channel.COMMENT: "facebook_post facebook:post twitter twitter:mention twitter:like twitter_favorite",
-    Channel.OTHER: "web web_form help_center helpcenter any_channel sample_ticket sample_interactive_ticket"
-    " closed_ticket import ticket_sharing side_conversation logmein_rescue batch",
+    Channel.OTHER: "web web_form mobile help_center helpcenter any_channel sample_ticket"
+    " sample_interactive_ticket closed_ticket import ticket_sharing side_conversation logmein_rescue batch",
 }
 _CHANNEL_OF = {name: channel for channel, names in _CHANNELS.items() for name in names.split()}
 _OWN_CHANNELS = {channel.value: channel for channel in Channel}

@@ -15,9 +15,12 @@ from typing import Any
 from adapters.attachments import Upload
 from adapters.contract import Receipt, Webhook
 from adapters.errors import AdapterError, Held, Retryable
+from adapters.manifest import Field, Label, Manifest
 from adapters.model import (
+    CHANNELS,
     Author,
     Change,
+    Channel,
     Command,
     MessagePosted,
     Note,
@@ -228,3 +231,64 @@ class Waiting(Mutant):
 
     async def parse(self, body: bytes) -> Sequence[Change]:  # type: ignore[override]
         return super().parse(body)
+
+
+def placed(*channels: Channel, fields: tuple[Field, ...] = ()) -> Manifest:
+    """The manifest with other channels, and with these settings beside its own."""
+    more = (*Memory.manifest.fields, *fields)
+    return replace(Memory.manifest, channels=frozenset(channels), fields=more)
+
+
+@seen_by("channels")
+class Surprising(Mutant):
+    """It declares chats, and tells of comments."""
+
+    manifest = placed(Channel.CHAT)
+
+
+@seen_by("channels")
+class Presumptuous(Mutant):
+    """It takes for declared what its setting may say, and tells of it unasked."""
+
+    manifest = placed(
+        *(each for each in CHANNELS if each is not Channel.LIVE),
+        fields=(Field(name="where", label=Label(en="Where", zh="渠道"), type="channel", default="live"),),
+    )
+
+
+@seen_by("channels_shown")
+class Reticent(Mutant):
+    """It tells of channels, and declares none."""
+
+    manifest = placed()
+
+
+@seen_by("channels_shown")
+class Placeless(Mutant):
+    """It doesn't tell where people speak."""
+
+    manifest = placed()
+
+    async def call(self, method: str, path: str, **options: Any) -> Any:
+        answer = await super().call(method, path, **options)
+        return json.loads(json.dumps(answer).replace('"channel": "', '"channel": "un'))
+
+    def parse(self, body: bytes) -> Sequence[Change]:
+        return super().parse(body.replace(b'"channel": "', b'"channel": "un'))
+
+
+@seen_by("channels_shown")
+class OffAir(Placeless):
+    """It promises broadcasts, which its mapping forgot."""
+
+    manifest = placed(*CHANNELS)
+
+
+@seen_by("channels_shown")
+class Unconfigurable(Mutant):
+    """A setting says where people speak, and nobody listens to it."""
+
+    manifest = placed(
+        *CHANNELS,
+        fields=(Field(name="where", label=Label(en="Where", zh="渠道"), type="channel", default="chat"),),
+    )
