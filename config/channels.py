@@ -6,7 +6,6 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 SHORTEST_LIMIT = 100
-LONGEST_MEMORY = timedelta(minutes=10)
 
 
 class ChannelSettings(BaseModel):

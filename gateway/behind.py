@@ -6,15 +6,18 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from adapters.contract import Adapter
 from adapters.errors import Rejected, Retryable
 from config.clock import Clock
 from sync import fields
 from sync.copies import SharedRecord
+from sync.delivery import Verdict
 from sync.fields import FieldRules
 from sync.priority import Priority
 from sync.store import threads
 from sync.store.customers import PeopleMovedError
 from sync.store.field_updates import Differing, FieldUpdate, ask
+from sync.store.outbox import Claimed
 from sync.thread import Refs
 
 
@@ -25,6 +28,13 @@ class Search(Protocol):
         self, connection: AsyncConnection, written: Sequence[tuple[str, str]], *, after: int
     ) -> Awaitable[Differing]:
         """The next page."""
+
+
+class Writer(Protocol):
+    """Writes to records of one kind."""
+
+    async def write(self, claimed: Claimed, adapter: Adapter) -> Verdict:
+        """Do what a command to update a record asks for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +71,14 @@ def left_alone(connection: str, left: Sequence[str], *, unsure: bool) -> Rejecte
     """
     what = f"{connection} took the write but left {', '.join(left)} as it was"
     return Retryable(f"{what}, or somebody has put it back at once") if unsure else Rejected(what)
+
+
+async def write(writer: Writer, claimed: Claimed, adapter: Adapter) -> Verdict:
+    """Have a record written to; later, if it becomes another's meanwhile. Raises the adapter's errors."""
+    try:
+        return await writer.write(claimed, adapter)
+    except PeopleMovedError as error:
+        raise Retryable(str(error)) from error
 
 
 async def catch_up(

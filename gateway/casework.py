@@ -34,7 +34,6 @@ from sync.fields import ATTRIBUTE, FieldRules, News
 from sync.priority import Priority
 from sync.store import cases as store
 from sync.store import threads
-from sync.store.customers import PeopleMovedError
 from sync.store.field_updates import UPDATE_CONVERSATION, ask
 from sync.store.inbox import Event
 from sync.store.outbox import Claimed
@@ -139,12 +138,6 @@ class CaseWriter:
 
     async def write(self, claimed: Claimed, adapter: Adapter) -> Verdict:
         """Do what a command to update a conversation asks for. Raises the adapter's errors."""
-        try:
-            return await self._write(claimed, adapter)
-        except PeopleMovedError as error:
-            raise Retryable(str(error)) from error
-
-    async def _write(self, claimed: Claimed, adapter: Adapter) -> Verdict:
         refused: dict[str, Any] = {}
         for number in range(ROUNDS):
             before = await _read(adapter, claimed)

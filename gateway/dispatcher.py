@@ -21,7 +21,7 @@ from adapters.errors import AdapterError, Fatal, Held, Rejected, Retryable
 from config.clock import Clock
 from config.database import at_once, begun
 from config.settings import Settings
-from gateway import fetching, outcomes
+from gateway import behind, fetching, outcomes
 from gateway.answering import AnswerFunction, prepare
 from gateway.casework import CaseWriter
 from gateway.fieldwork import FieldWriter
@@ -269,7 +269,7 @@ class Dispatcher:
             trial.told = await self._look_up(claimed, adapter)
             return Verdict(state="done", outcome=Outcome.DELIVERED if trial.told else Outcome.NEEDLESS)
         if (writer := self._writer(claimed)) is not None:
-            return await writer.write(claimed, adapter)
+            return await behind.write(writer, claimed, adapter)
         return await self._send(claimed, trial, adapter)
 
     async def _send(self, claimed: Claimed, trial: _Trial, adapter: Adapter) -> Verdict:

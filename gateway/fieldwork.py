@@ -26,7 +26,6 @@ from sync.mirror import apply_customer, is_late, shown
 from sync.people import People
 from sync.priority import Priority
 from sync.store import conflicts, customers, field_updates, threads
-from sync.store.customers import PeopleMovedError
 from sync.store.field_updates import UPDATE_CUSTOMER, FieldUpdate
 from sync.store.outbox import Claimed
 from sync.thread import CustomerState, Refs
@@ -81,12 +80,6 @@ class FieldWriter:
 
     async def write(self, claimed: Claimed, adapter: Adapter) -> Verdict:
         """Do what a command to update a customer asks for. Raises the adapter's errors."""
-        try:
-            return await self._write(claimed, adapter)
-        except PeopleMovedError as error:
-            raise Retryable(str(error)) from error
-
-    async def _write(self, claimed: Claimed, adapter: Adapter) -> Verdict:
         assert claimed.customer_ref is not None
         ref, record_id = claimed.customer_ref, str(claimed.body["customer_id"])
         conditional = adapter.manifest.can(Capability.CONDITIONAL_UPDATE)

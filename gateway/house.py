@@ -14,7 +14,7 @@ from adapters import registry
 from adapters.contract import Adapter
 from adapters.stand_in import StandIn
 from config.clock import Clock, utc_now
-from config.settings import ConnectionSettings, Settings
+from config.settings import PACKAGED, ConnectionSettings, Settings
 from gateway import storage
 from gateway.database import open_database
 from gateway.dispatcher import Dispatcher
@@ -159,7 +159,7 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
             clock=clock,
             engine=engine,
             adapters=adapters,
-            policies=Policies(policies, measures(policies)),
+            policies=Policies(policies, measures(policies), load_policies(PACKAGED / "policies")),
             index=index,
             limits=limits,
             metrics=metrics,

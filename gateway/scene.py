@@ -107,10 +107,15 @@ class Policies(Struct, frozen=True):
 
     all: tuple[Policy, ...]
     measures: Measures
+    packaged: tuple[Policy, ...]
+    """Ours, in whose words is said what no policy in force has words for."""
 
     def phrase(self, key: str, language: str) -> str:
         """A text for customers, from the first policy that has it. Raises KeyError."""
-        return next(p for p in self.all if key in p.messages).message(key, language)
+        for policy in (*self.all, *self.packaged):
+            if key in policy.messages:
+                return policy.message(key, language)
+        raise KeyError(key)
 
 
 class Scene(Struct, kw_only=True):
@@ -120,7 +125,6 @@ class Scene(Struct, kw_only=True):
     history: History
     fired: list[Fired] = field(default_factory=list)
     decisions: list[dict[str, Any]] = field(default_factory=list)
-    turns_opened: list[int] = field(default_factory=list)
     verdicts: list[str] = field(default_factory=list)
     expired: list[str] = field(default_factory=list)
     """The rules of hand-offs that nobody claimed in time."""

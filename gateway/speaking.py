@@ -13,21 +13,11 @@ from adapters.model import Author, IdentityKind
 from config.channels import ChannelSettings, LiveSettings
 from gateway import manners, streams
 from gateway.scene import Scene, Stage
-from rules.policy import Message
 from rules.verdict import AnswerState
 from sync.thread import CustomerState
 
-PHRASES = {
-    "reply.in_private": Message(
-        zh="为保护您的隐私，这件事不便在公开场合说明，请私信我们，我们马上为您处理。",
-        en="To protect your privacy we can't go into this in public. Please send us a direct message.",
-    ),
-    "reply.shortened": Message(
-        zh="内容较长，这里放不下，请私信我们了解详情。",
-        en="There is more to say than fits here: please send us a direct message.",
-    ),
-}
-"""What is said where no policy has a phrase of this name."""
+_INVITATIONS = ("reply.in_private", "reply.shortened")
+"""What asks a customer to write where nobody reads along; said in public as it is."""
 
 
 class Utterance(Struct, frozen=True, kw_only=True):
@@ -56,7 +46,7 @@ def utter(stage: Stage, scene: Scene, reply: model.Reply, turn: int | None) -> I
         )
         _withhold(scene, turn, "personal_data")
         reply = msgspec.structs.replace(
-            reply, key=stage.new_key(), text=phrase(stage, scene, "reply.in_private"), attachments=()
+            reply, key=stage.new_key(), text=_phrase(stage, scene, "reply.in_private"), attachments=()
         )
     reason = _crowded(stage, scene, channel, reply, turn)
     if reply.attachments and not channel.takes_files:
@@ -75,17 +65,13 @@ def _names(reply: model.Reply) -> str:
     return ", ".join(safe_name(each.name) for each in reply.attachments)
 
 
-def phrase(stage: Stage, scene: Scene, key: str) -> str:
-    """A phrase of the policies, else our own, in the customer's language."""
-    language = scene.thread.conversation.language
-    if any(key in each.messages for each in stage.policies.all):
-        return stage.policies.phrase(key, language)
-    return PHRASES[key].render(language)
+def _phrase(stage: Stage, scene: Scene, key: str) -> str:
+    return stage.policies.phrase(key, scene.thread.conversation.language)
 
 
 def _personal(stage: Stage, scene: Scene, text: str, turn: int | None) -> tuple[str, ...]:
     channels = stage.settings.channels
-    invitations = {phrase(stage, scene, key) for key in PHRASES}
+    invitations = {_phrase(stage, scene, key) for key in _INVITATIONS}
     if text in invitations:
         return ()
     known = _known(scene.thread.customer, channels.harmless)
@@ -136,7 +122,7 @@ def _in_parts(
     stage: Stage, scene: Scene, channel: ChannelSettings, reply: model.Reply
 ) -> Iterator[Utterance]:
     home = scene.thread.conversation.connection
-    ending = " ".join(filter(None, [phrase(stage, scene, "reply.shortened"), channel.link]))
+    ending = " ".join(filter(None, [_phrase(stage, scene, "reply.shortened"), channel.link]))
     parts, whole = manners.fit(
         reply.text, longest=channel.longest, most_parts=channel.most_parts, ending=ending
     )

@@ -1,18 +1,12 @@
 """The tables of accepted events. Only `sync.store` sees them."""
 
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, LargeBinary, Text, text
+from sqlalchemy import BigInteger, Identity, Index, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
-
-def _at(**options: Any) -> Any:
-    return Field(sa_type=DateTime(timezone=True), **options)
-
-
-def _text(**options: Any) -> Any:
-    return Field(sa_type=Text, **options)
+from sync.columns import at as _at
+from sync.columns import words as _text
 
 
 class Inbox(SQLModel, table=True):

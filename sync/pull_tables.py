@@ -3,13 +3,11 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, Integer, Text, text
+from sqlalchemy import BigInteger, Identity, Index, Integer, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
-
-def _at(**options: Any) -> Any:
-    return Field(sa_type=DateTime(timezone=True), **options)
+from sync.columns import at as _at
 
 
 class PullRun(SQLModel, table=True):

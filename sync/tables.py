@@ -12,7 +12,6 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Computed,
-    DateTime,
     Identity,
     Index,
     Sequence,
@@ -20,38 +19,23 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 from config.database import Xid8
+from sync.columns import at as _at
+from sync.columns import json as _json
+from sync.columns import link as _link
+from sync.columns import ref as _ref
+from sync.columns import words as _text
 
 REFS_PER_BLOCK = 4096
 ref_block = Sequence("ref_block", start=REFS_PER_BLOCK, increment=REFS_PER_BLOCK, metadata=SQLModel.metadata)
 worker_number = Sequence("worker_number", start=1, maxvalue=2**31 - 1, cycle=True, metadata=SQLModel.metadata)
 
 
-def _ref() -> Any:
-    return Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
-
-
 def _own_ref() -> Any:
     return Field(default=None, sa_type=BigInteger, primary_key=True, sa_column_args=[Identity(always=True)])
-
-
-def _link(**options: Any) -> Any:
-    return Field(sa_type=BigInteger, **options)
-
-
-def _at(**options: Any) -> Any:
-    return Field(sa_type=DateTime(timezone=True), **options)
-
-
-def _json(**options: Any) -> Any:
-    return Field(sa_type=JSONB, **options)
-
-
-def _text(**options: Any) -> Any:
-    return Field(sa_type=Text, **options)
 
 
 def _xid() -> Any:

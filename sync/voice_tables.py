@@ -3,31 +3,15 @@
 from datetime import datetime
 from typing import Any, Optional
 
-from sqlalchemy import BigInteger, DateTime, Index, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from config.database import Xid8
-
-
-def _ref() -> Any:
-    return Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
-
-
-def _link(**options: Any) -> Any:
-    return Field(sa_type=BigInteger, **options)
-
-
-def _at(**options: Any) -> Any:
-    return Field(sa_type=DateTime(timezone=True), **options)
-
-
-def _json(**options: Any) -> Any:
-    return Field(sa_type=JSONB, **options)
-
-
-def _text(**options: Any) -> Any:
-    return Field(sa_type=Text, **options)
+from sync.columns import at as _at
+from sync.columns import json as _json
+from sync.columns import link as _link
+from sync.columns import ref as _ref
+from sync.columns import words as _text
 
 
 class HandOff(SQLModel, table=True):
@@ -49,6 +33,7 @@ class HandOff(SQLModel, table=True):
             postgresql_where=text("state = 'offered' AND accept_by IS NOT NULL"),
         ),
         Index("hand_off_ticket", "to", "ticket", postgresql_where=text("ticket IS NOT NULL")),
+        Index("hand_off_opened", "offered_at", postgresql_where=text("ticket IS NOT NULL")),
     )
 
     ref: int = _ref()

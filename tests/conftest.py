@@ -43,11 +43,19 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+REFERENCE = Path(os.environ.get("DESKBRIDGE_REFERENCE", Path(__file__).parents[2] / "shared"))
+
+
 @pytest.fixture(scope="session")
-def reference() -> Path:
+def specs() -> Path | None:
+    """The vendors' descriptions; without them, what can be proven unjudged is."""
+    found = REFERENCE / "vendor-specs"
+    return found if found.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def reference(specs: Path | None) -> Path:
     """The vendors' descriptions and recordings; tests that need them are skipped where they are absent."""
-    root = Path(__file__).parent.parent
-    path = Path(os.environ.get("DESKBRIDGE_REFERENCE", root.parent / "shared"))
-    if not (path / "vendor-specs").is_dir():
-        pytest.skip(f"no reference material at {path} (set DESKBRIDGE_REFERENCE)")
-    return path
+    if specs is None:
+        pytest.skip(f"no reference material at {REFERENCE} (set DESKBRIDGE_REFERENCE)")
+    return REFERENCE

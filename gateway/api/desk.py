@@ -7,6 +7,7 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter, RequestBody
 from msgspec import Meta, Struct
@@ -150,20 +151,27 @@ def _described(action: DeskAction, summary: str, description: str) -> dict[str, 
     }
 
 
-@post(
-    **_described(
-        DeskAction.CLAIM, "Claim a hand-off", "From now on this agent speaks; 409 when another one does."
-    )
+def _action(action: DeskAction, summary: str, description: str) -> HTTPRouteHandler:
+    """The operation by which an agent does something that needs no words."""
+
+    @post(**_described(action, summary, description))
+    async def handle(
+        ref: RefPath,
+        data: RequestBody[ActBody],
+        house: NamedDependency[House],
+        request: Request[Any, Any, Any],
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response[bytes]:
+        return await _act(house, request, idempotency_key, _deed(ref, action, data))
+
+    return handle
+
+
+claim = _action(
+    DeskAction.CLAIM, "Claim a hand-off", "From now on this agent speaks; 409 when another one does."
 )
-async def claim(
-    ref: RefPath,
-    data: RequestBody[ActBody],
-    house: NamedDependency[House],
-    request: Request[Any, Any, Any],
-    idempotency_key: IdempotencyKey = None,
-) -> Response[bytes]:
-    """Take a hand-off."""
-    return await _act(house, request, idempotency_key, _deed(ref, DeskAction.CLAIM, data))
+resolve = _action(DeskAction.RESOLVE, "Resolve the conversation", "Closes it here and at the helpdesk.")
+give_back = _action(DeskAction.RETURN, "Return it to the AI", "The AI answers again from now on.")
 
 
 @post(
@@ -186,30 +194,6 @@ async def reply(
         _deed(ref, DeskAction.REPLY, data), text=data.text, files=tuple(data.files)
     )
     return await _act(house, request, idempotency_key, deed)
-
-
-@post(**_described(DeskAction.RESOLVE, "Resolve the conversation", "Closes it here and at the helpdesk."))
-async def resolve(
-    ref: RefPath,
-    data: RequestBody[ActBody],
-    house: NamedDependency[House],
-    request: Request[Any, Any, Any],
-    idempotency_key: IdempotencyKey = None,
-) -> Response[bytes]:
-    """Close the conversation."""
-    return await _act(house, request, idempotency_key, _deed(ref, DeskAction.RESOLVE, data))
-
-
-@post(**_described(DeskAction.RETURN, "Return it to the AI", "The AI answers again from now on."))
-async def give_back(
-    ref: RefPath,
-    data: RequestBody[ActBody],
-    house: NamedDependency[House],
-    request: Request[Any, Any, Any],
-    idempotency_key: IdempotencyKey = None,
-) -> Response[bytes]:
-    """Give the conversation back to the AI."""
-    return await _act(house, request, idempotency_key, _deed(ref, DeskAction.RETURN, data))
 
 
 def _deed(ref: int, action: DeskAction, data: ActBody) -> Deed:

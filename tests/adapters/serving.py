@@ -1,21 +1,18 @@
-"""Serve ASGI applications on loopback, and listen to webhooks."""
+"""Serve ASGI applications on loopback, listen to webhooks, and say and read what the tests say there."""
 
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
+from support.asgi import answer, body_of, is_lifespan
+
+from adapters.model import Author, Change, MessagePosted, Reply
+from adapters.vendors.memory.adapter import Memory
 from adapters.webhook import Webhook
 from gateway import server
 
 AsgiApp = Callable[..., Awaitable[None]]
-
-
-def free_port() -> int:
-    """A loopback port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager
@@ -48,20 +45,29 @@ class Listener:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Hear one webhook."""
-        if scope["type"] == "lifespan":
-            for _ in range(2):
-                await send({"type": f"{(await receive())['type']}.complete"})
+        if await is_lifespan(scope, receive, send):
             return
-        body = bytearray()
-        more = True
-        while more:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
+        body = await body_of(receive)
         if scope["path"] != self.path:
             return
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
-        self.heard.append(Webhook(method="POST", url=self.url, query={}, headers=headers, body=bytes(body)))
+        self.heard.append(Webhook(method="POST", url=self.url, query={}, headers=headers, body=body))
         status = self.answers.pop(0) if self.answers else 202
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body", "body": b""})
+        await answer(send, status)
+
+
+def changes_in(memory: Memory, heard: list[Webhook]) -> list[Change]:
+    """What the adapter makes of the webhooks."""
+    now = datetime.now(UTC)
+    deliveries = [each for webhook in heard for each in memory.verify(webhook, now=now).deliveries]
+    return [change for delivery in deliveries for change in memory.parse(delivery.body)]
+
+
+def texts(changes: list[Change]) -> list[str]:
+    """The texts of the messages among the changes."""
+    return [change.message.text for change in changes if isinstance(change, MessagePosted)]
+
+
+def reply(conversation_id: str, text: str = "您好！", key: str = "cmd-1") -> Reply:
+    """A reply of the AI."""
+    return Reply(key=key, conversation_id=conversation_id, text=text, author=Author.AI)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from judged import connected, judging
 from vendors import hubspot_description
 from vendors.hubspot import AGENT, BOT, SETTINGS, US, FakeHubspot, Raw
 
@@ -60,17 +61,15 @@ def judge(reference: Path, hubspot: FakeHubspot) -> Iterator[Judge]:
     """The published descriptions between us and it."""
     described = hubspot_description.at(reference / "vendor-specs/hubspot")
     assert described is not None
-    judge = Judge(described, hubspot)
-    yield judge
-    assert judge.faults == []
+    with judging(described, hubspot) as judge:
+        yield judge
 
 
 @pytest.fixture
 async def adapter(judge: Judge) -> AsyncIterator[Adapter]:
     """The adapter under judgement."""
-    adapter = registry.build("hubspot", SETTINGS, transport=judge)
-    yield adapter
-    await adapter.aclose()
+    async with connected("hubspot", SETTINGS, judge) as adapter:
+        yield adapter
 
 
 def read(name: str) -> list[Change]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from judged import connected, judging
 from vendors.intercom import AGENT, SETTINGS, US, FakeIntercom, Raw
 
 from adapters import registry
@@ -54,17 +55,15 @@ def intercom() -> FakeIntercom:
 @pytest.fixture
 def judge(reference: Path, intercom: FakeIntercom) -> Iterator[Judge]:
     """The published description between us and it."""
-    judge = Judge(reference / "vendor-specs/intercom/api.intercom.io-2.16.yaml", intercom)
-    yield judge
-    assert judge.faults == []
+    with judging(reference / "vendor-specs/intercom/api.intercom.io-2.16.yaml", intercom) as judge:
+        yield judge
 
 
 @pytest.fixture
 async def adapter(judge: Judge) -> AsyncIterator[Adapter]:
     """The adapter under judgement."""
-    adapter = registry.build("intercom", SETTINGS, transport=judge)
-    yield adapter
-    await adapter.aclose()
+    async with connected("intercom", SETTINGS, judge) as adapter:
+        yield adapter
 
 
 def reply(thread: Raw, text: str = "您好！", **more: Any) -> Reply:

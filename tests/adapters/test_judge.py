@@ -7,7 +7,8 @@ from typing import Any
 
 import httpx
 import pytest
-from judge import AgainstTheDescriptionError, Judge
+
+from adapters.testing.judge import AgainstTheDescriptionError, Judge
 
 DESCRIPTION: dict[str, Any] = {
     "openapi": "3.1.0",

@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import mistakes
 import msgspec
 import pytest
-from mutants import FIXTURES, MUTANTS
+from mutants import FIXTURES, MUTANTS, mistakes
 
 from adapters.contract import Adapter
 from adapters.manifest import Capability, Tier

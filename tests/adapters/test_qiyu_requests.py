@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from judge import Judge
+from judged import judging
 from msgspec import UNSET
 from vendors.qiyu import KEY, SECRET, FakeQiyu, Staff
 
@@ -30,6 +30,7 @@ from adapters.model import (
     Reply,
     UpdateCustomer,
 )
+from adapters.testing.judge import Judge
 from adapters.vendors.qiyu import adapter as module
 
 DESCRIPTION = Path(module.__file__).with_name("fixtures") / "description.yaml"
@@ -45,9 +46,8 @@ def qiyu() -> FakeQiyu:
 @pytest.fixture
 def judge(qiyu: FakeQiyu) -> Iterator[Judge]:
     """What the documentation shows, between us and it."""
-    judge = Judge(DESCRIPTION, qiyu)
-    yield judge
-    assert judge.faults == []
+    with judging(DESCRIPTION, qiyu) as judge:
+        yield judge
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from serving import free_port
+from support.bridge import free_port
 
 from adapters.signatures import sign
 from adapters.testing.vendor import ScriptedVendor, read_answers

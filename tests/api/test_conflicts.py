@@ -5,13 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
-from support.desk import MEI
+from support.desk import MEI, open_api
 from support.mirrored import SIDES, Mirrored
 from typer.testing import CliRunner
 
-from config.clock import utc_now
-from gateway import access
-from gateway.access import Scope
 from gateway.cli import app
 
 BY = {"agent": MEI}
@@ -20,10 +17,7 @@ BY = {"agent": MEI}
 @pytest.fixture
 async def api(mirrored: Mirrored) -> httpx.AsyncClient:
     """The API, with a key that opens all of it."""
-    async with mirrored.house.engine.begin() as connection:
-        _, token = await access.create_key(connection, name="tests", scopes=[Scope.ADMIN], clock=utc_now)
-    mirrored.http.headers["Authorization"] = f"Bearer {token}"
-    return mirrored.http
+    return await open_api(mirrored)
 
 
 def held(mirrored: Mirrored) -> list[Any]:

@@ -7,12 +7,9 @@ import httpx
 import pytest
 from support.bridge import eventually
 from support.connected import ConnectedBridge
-from support.desk import MEI
+from support.desk import MEI, open_api
 from typer.testing import CliRunner
 
-from config.clock import utc_now
-from gateway import access
-from gateway.access import Scope
 from gateway.cli import app
 
 BY = {"agent": MEI}
@@ -21,10 +18,7 @@ BY = {"agent": MEI}
 @pytest.fixture
 async def api(connected: ConnectedBridge) -> httpx.AsyncClient:
     """The API of the bridge, with a key that opens all of it."""
-    async with connected.house.engine.begin() as connection:
-        _, token = await access.create_key(connection, name="tests", scopes=[Scope.ADMIN], clock=utc_now)
-    connected.http.headers["Authorization"] = f"Bearer {token}"
-    return connected.http
+    return await open_api(connected)
 
 
 async def meet(connected: ConnectedBridge) -> tuple[int, int]:

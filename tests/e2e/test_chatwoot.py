@@ -217,7 +217,8 @@ async def test_a_message_that_timed_out_after_it_was_posted_is_not_posted_again(
     """After an unknown outcome we look; older releases forget the mark, so the words must do."""
     bridge.house.adapters["shop"].http.timeout = httpx.Timeout(0.3)
     private = kind == "note"
-    bridge.helpdesk.hangs_after = lambda sent: f'"private":{json.dumps(private)}'.encode() in sent.content
+    posted = f'"private":{json.dumps(private)}'.encode()
+    bridge.helpdesk.door.hangs_after = lambda sent: posted in sent.content
     thread = bridge.helpdesk.customer_says("I want a person" if private else QUESTION)
     await bridge.settled()
     assert len(bridge.said(thread)) == 1

@@ -88,7 +88,7 @@ async def test_what_moves_to_the_front_meanwhile_is_not_missed(bridge: ChatwootB
     grow(bridge, 60)
     chatwoot = bridge.helpdesk
     oldest = chatwoot.threads[min(chatwoot.threads) + 1]
-    answer, asked = chatwoot.front.handle_async_request, 0
+    answer, asked = chatwoot.door.vendor.handle_async_request, 0
 
     class Busy(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -99,7 +99,7 @@ async def test_what_moves_to_the_front_meanwhile_is_not_missed(bridge: ChatwootB
                     chatwoot.customer_says("Still there?", oldest)
             return await answer(request)
 
-    chatwoot.front = Busy()
+    chatwoot.door.vendor = Busy()
     await puller(bridge).backfill()
     await puller(bridge).poll()
     await bridge.settled()

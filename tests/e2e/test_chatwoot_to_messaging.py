@@ -5,13 +5,16 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from support.asgi import answer, is_lifespan
 from support.bridge import eventually, free_port, serving
-from support.chatwoot import ChatwootBridge
-from vendors.door import Door
-from vendors.sunshine import OURS, WORKSPACE, FakeSunshine, Thread, settings
-
-from config.settings import PACKAGED
+from support.chatwoot import ChatwootBridge, Setup
+from support.fake_chatwoot import Thread as Asking
+from support.policies import packaged
+from support.sunshine import judged
+from vendors.sunshine import FakeSunshine
+from vendors.sunshine_app import OURS, WORKSPACE, Thread, settings
 
 UNKNOWN = ("Do you sell submarines?", "What is the airspeed of a swallow?", "Who won the 1966 cup?")
 
@@ -25,13 +28,9 @@ def messaging_port() -> int:
 @pytest.fixture
 def overrides(messaging_port: int, tmp_path: Path) -> dict[str, Any]:
     """The packaged policy, with Zendesk messaging as the desk."""
-    (tmp_path / "policies").mkdir()
-    for packaged in (PACKAGED / "policies").glob("*.yaml"):
-        text = packaged.read_text(encoding="utf-8").replace("to: desk", "to: messaging")
-        (tmp_path / "policies" / packaged.name).write_text(text, encoding="utf-8")
     at = settings(f"http://127.0.0.1:{messaging_port}/sc")
     return {
-        "policies": tmp_path / "policies",
+        "policies": packaged(tmp_path, "messaging"),
         "connections": {"messaging": {"adapter": "sunshine", "role": "desk", "settings": at}},
         "attachments": {"allow_hosts": ["127.0.0.1"]},
     }
@@ -39,13 +38,11 @@ def overrides(messaging_port: int, tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 async def messaging(
-    chatwoot_bridge: ChatwootBridge, messaging_port: int, sunshine_description: Path | None
+    chatwoot_bridge: ChatwootBridge, messaging_port: int, specs: Path | None
 ) -> AsyncIterator[FakeSunshine]:
     """The desk, which tells the bridge; no request may break its description."""
-    from adapters.testing.judge import Judge  # noqa: PLC0415 - slow to import
-
     vendor = FakeSunshine(hook=f"{chatwoot_bridge.url}/hooks/messaging")
-    door = Door(Judge(sunshine_description, vendor, base_path="/sc") if sunshine_description else vendor)
+    door = judged(vendor, specs)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serving(door, messaging_port))
         await stack.enter_async_context(vendor.courier)
@@ -70,6 +67,13 @@ def only(messaging: FakeSunshine) -> Thread:
 def texts(thread: Thread) -> list[tuple[str, str]]:
     """What stands there: who said what."""
     return [(each["author"]["type"], each["content"]["text"]) for each in thread.messages]
+
+
+async def handed_over(bridge: ChatwootBridge, messaging: FakeSunshine) -> tuple[Asking, Thread]:
+    """A customer asks for a person: their conversation, and the one that was opened there."""
+    thread = bridge.helpdesk.customer_says("I want to talk to a person")
+    await settled(bridge, messaging)
+    return thread, only(messaging)
 
 
 async def test_from_chatwoot_to_the_agent_workspace_and_back_until_released(
@@ -119,9 +123,7 @@ async def test_a_conversation_that_is_passed_back_is_the_ais_again(
 ) -> None:
     """The agent gives it back by the switchboard: the AI answers what comes next, once."""
     bridge = chatwoot_bridge
-    thread = bridge.helpdesk.customer_says("I want to talk to a person")
-    await settled(bridge, messaging)
-    there = only(messaging)
+    thread, there = await handed_over(bridge, messaging)
     messaging.agent_says(there, "The bot can tell you that.")
     await settled(bridge, messaging)
     messaging.gives(there, "passControl", OURS)
@@ -141,9 +143,7 @@ async def test_resolved_in_chatwoot_takes_control_back(
 ) -> None:
     """Nothing comes back from there, and what is still written there reaches nobody."""
     bridge = chatwoot_bridge
-    thread = bridge.helpdesk.customer_says("I want to talk to a person")
-    await settled(bridge, messaging)
-    there = only(messaging)
+    thread, there = await handed_over(bridge, messaging)
     bridge.helpdesk.set_status(thread, "resolved")
     await settled(bridge, messaging)
     assert there.active is OURS
@@ -160,19 +160,18 @@ async def test_resolved_in_chatwoot_takes_control_back(
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 4000
 PDF = b"%PDF-1.7 guarantee"
-STORED = {"/photo.png": (b"image/png", PNG), "/guarantee.pdf": (b"application/pdf", PDF)}
+STORED = {
+    "/photo.png": (b"image/png", PNG),
+    "/guarantee.pdf": (b"application/pdf", PDF),
+    "/tool.png": (b"image/png", b"MZ\x90\0"),
+}
 
 
 async def storage(scope: Any, receive: Any, send: Any) -> None:
     """Where both vendors keep what was sent."""
-    if scope["type"] == "lifespan":
-        for _ in range(2):
-            await send({"type": f"{(await receive())['type']}.complete"})
-        return
-    kind, content = STORED[scope["path"]]
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(content))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+    if not await is_lifespan(scope, receive, send):
+        kind, content = STORED[scope["path"]]
+        await answer(send, 200, content, (b"content-type", kind))
 
 
 async def test_files_go_both_ways_byte_by_byte(
@@ -181,9 +180,7 @@ async def test_files_go_both_ways_byte_by_byte(
     """A picture of the customer's, uploaded there; a document of the agent's, sent on as a form."""
     bridge = chatwoot_bridge
     async with serving(storage, free_port()) as at:
-        thread = bridge.helpdesk.customer_says("I want to talk to a person")
-        await settled(bridge, messaging)
-        there = only(messaging)
+        thread, there = await handed_over(bridge, messaging)
         photo = {"data_url": f"{at}/photo.png", "data": PNG}
         about = {"sender": thread.contact, "message_type": "incoming"}
         bridge.helpdesk.post(thread, "This is broken", attachments=[photo], **about)
@@ -201,6 +198,32 @@ async def test_files_go_both_ways_byte_by_byte(
         assert await bridge.rows("SELECT kind, reason FROM command WHERE state = 'parked'") == []
 
 
+@pytest.mark.parametrize("chatwoot_setup", [Setup(keeps_mark=False, signs=False)], ids=["older release"])
+async def test_what_names_a_file_that_was_left_out_is_found_again_by_its_words(
+    chatwoot_bridge: ChatwootBridge, messaging: FakeSunshine
+) -> None:
+    """Where nothing bears our mark: posted, the answer lost, and not posted again."""
+    bridge = chatwoot_bridge
+    async with serving(storage, free_port()) as at:
+        thread = bridge.helpdesk.customer_says("I want to talk to a person")
+        await settled(bridge, messaging)
+        before = len(bridge.said(thread))
+        bridge.house.adapters["shop"].http.timeout = httpx.Timeout(0.3)
+        bridge.helpdesk.door.hangs_after = lambda sent: b"tool.png" in sent.content
+        tool = {"type": "file", "mediaUrl": f"{at}/tool.png", "mediaType": "image/png"}
+        messaging.agent_says(only(messaging), "Your tool", **tool)
+        await settled(bridge, messaging)
+    (said,) = [each["content"] for each in bridge.said(thread)[before:]]
+    words, left_out = said.splitlines()
+    assert words.endswith("Your tool")
+    assert left_out == "[tool.png: its content is not of a kind that is passed on]"
+    outcomes = await bridge.rows(
+        "SELECT a.outcome FROM attempt a JOIN command c ON c.ref = a.command_ref"
+        " WHERE c.body ->> 'text' LIKE '%Your tool%' ORDER BY a.number"
+    )
+    assert [row.outcome for row in outcomes] == ["unknown", "found"]
+
+
 @pytest.mark.parametrize("after", [False, True])
 async def test_no_fault_there_opens_or_says_anything_twice(
     chatwoot_bridge: ChatwootBridge, messaging: FakeSunshine, *, after: bool
@@ -211,9 +234,7 @@ async def test_no_fault_there_opens_or_says_anything_twice(
         messaging.fails_after = [502, 502, 502]
     else:
         messaging.fails = [429, 503, 429]
-    thread = bridge.helpdesk.customer_says("I want to talk to a person")
-    await settled(bridge, messaging)
-    there = only(messaging)
+    thread, there = await handed_over(bridge, messaging)
     assert len(messaging.users) == 1
     assert there.active is WORKSPACE
     messaging.fails_after = [502]

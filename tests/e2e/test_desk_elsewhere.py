@@ -11,6 +11,10 @@ from support.bridge import eventually
 from support.handed_over import HandedOver, handing_over
 
 from gateway import links
+from sync.store import inbox
+
+TICKET = "con_2"
+"""What the desk calls the first that is opened there."""
 
 
 async def hand_over(bridge: HandedOver, text: str = "I want a person, my parcel is lost") -> str:
@@ -125,6 +129,29 @@ async def test_who_answers_before_we_know_of_the_ticket_is_heard(elsewhere: Hand
     await elsewhere.settled()
     assert [m.text for m in elsewhere.replies(said.conversation_id)].count("So quick!") == 1
     assert await holders(elsewhere, said.conversation_id) == ["ai", "nobody", "desk_agent"]
+
+
+async def test_who_answers_before_we_have_seen_the_ticket_at_all_is_heard(elsewhere: HandedOver) -> None:
+    """What tells of the ticket, what is said there and what it was opened for are worked in one batch."""
+    lane = inbox.lane_of("agents", TICKET)
+    async with elsewhere.house.engine.begin() as held:
+        await inbox.lock_lane(held, lane)
+        said = elsewhere.helpdesk.customer_says("cus_1", "I want a person", name="Ann")
+        await eventually(lambda: elsewhere.agents.state.conversations, what="the ticket is there")
+        assert elsewhere.ticket().id == TICKET
+        elsewhere.agents.agent_says(TICKET, "So quick!")
+        await elsewhere.agents.drain()
+
+        async def known() -> bool:
+            waiting = "SELECT 1 FROM inbox WHERE lane = :lane AND connection = 'desk' AND state = 'pending'"
+            return bool(await elsewhere.rows(waiting, lane=lane))
+
+        await eventually(known, what="the ticket is known to be the hand-off's")
+        assert await elsewhere.rows("SELECT 1 FROM conversation WHERE connection = 'agents'") == []
+    await elsewhere.settled()
+    assert [m.text for m in elsewhere.replies(said.conversation_id)].count("So quick!") == 1
+    assert await holders(elsewhere, said.conversation_id) == ["ai", "nobody", "desk_agent"]
+    assert sorted(elsewhere.there()) == [("agent", "So quick!"), ("customer", "I want a person")]
 
 
 async def test_a_ticket_that_can_not_be_opened_leaves_the_customer_with_our_own_desk(

@@ -3,9 +3,12 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.handed_over import HandedOver, handing_over
 
+from adapters.manifest import Capability
+from adapters.vendors.memory.adapter import Memory
 from adapters.vendors.memory.records import File
 from adapters.vendors.memory.server import MemoryHelpdesk
 
@@ -96,3 +99,22 @@ async def test_where_everybody_reads_along_files_stay_behind(knowledge_url: str,
         assert said.files == ()
         for side in (bridge.helpdesk, bridge.agents):
             assert any("invoice.pdf" in m.text for m in side.messages if m.private)
+
+
+async def test_a_helpdesk_that_takes_no_files_gets_their_names(
+    knowledge_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The words of people elsewhere go; what cannot go along is named behind them."""
+    less = Memory.manifest.capabilities - {Capability.SEND_ATTACHMENTS}
+    monkeypatch.setattr(Memory, "manifest", msgspec.structs.replace(Memory.manifest, capabilities=less))
+    async with handing_over(knowledge_url, tmp_path, attachments={"allow_hosts": ["127.0.0.1"]}) as bridge:
+        bridge.helpdesk.customer_says("cus_1", "I want a person", name="Ann")
+        await bridge.settled()
+        paper = lay_down(bridge.agents, bridge, b"%PDF-1.7 x", "guarantee.pdf", "application/pdf")
+        bridge.agents.agent_says(bridge.ticket().id, "Your guarantee", files=(paper,))
+        bridge.agents.agent_says(bridge.ticket().id, "", files=(paper,))
+        await bridge.settled()
+        named = "[guarantee.pdf: no files can be sent there]"
+        said = bridge.helpdesk.messages[-2:]
+        assert [(m.text, m.files) for m in said] == [(f"Your guarantee\n{named}", ()), (named, ())]
+        assert await bridge.rows("SELECT kind, reason FROM command WHERE state = 'parked'") == []

@@ -2,9 +2,8 @@
 
 import pytest
 from support.hubspot import HubspotBridge
+from support.usual import QUESTION, answered_once, taken_over
 from vendors.hubspot import US
-
-QUESTION = "How long does delivery take?"
 
 
 @pytest.fixture
@@ -22,27 +21,12 @@ async def test_a_question_is_answered_and_its_echo_does_nothing(bridge: HubspotB
     (recipient,) = answer["sent"]["recipients"]
     assert recipient["deliveryIdentifiers"][0]["value"] == f"chat-{thread['id']}"
     assert answer["sent"]["senderActorId"] == US
-    assert await bridge.lease(thread) == ("ai", 1)
-    assert await bridge.mirrored() == [("customer", False), ("ai", True)]
-    assert len(await bridge.rows("SELECT 1 FROM turn")) == 1
-    assert set(bridge.helpdesk.post.statuses) == {202}
-    assert await bridge.rows("SELECT 1 FROM inbox WHERE state <> 'done'") == []
-    assert await bridge.rows("SELECT 1 FROM command WHERE state <> 'done'") == []
+    await answered_once(bridge, thread)
 
 
 async def test_an_agent_takes_over(bridge: HubspotBridge) -> None:
     """By a word in HubSpot's own inbox; a comment takes nothing."""
-    thread = bridge.helpdesk.customer_says(QUESTION)
-    await bridge.settled()
-    bridge.helpdesk.agent_says(thread, "nice answer", kind="COMMENT")
-    await bridge.settled()
-    assert await bridge.lease(thread) == ("ai", 1)
-    bridge.helpdesk.agent_says(thread, "Let me look into it.")
-    await bridge.settled()
-    bridge.helpdesk.customer_says("What is your return policy?", thread)
-    await bridge.settled()
-    assert len(bridge.helpdesk.said(thread)) == 2
-    assert await bridge.lease(thread) == ("saas_agent", 2)
+    await taken_over(bridge, private="COMMENT")
 
 
 async def test_a_forged_webhook_is_refused(bridge: HubspotBridge) -> None:

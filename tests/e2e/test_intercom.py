@@ -2,9 +2,9 @@
 
 import pytest
 from support.intercom import IntercomBridge
+from support.usual import QUESTION, answered_once, taken_over
 from vendors.intercom import FIN, US
 
-QUESTION = "How long does delivery take?"
 UNKNOWN = ("Do you sell submarines?", "What is the airspeed of a swallow?", "Who won the 1966 cup?")
 
 
@@ -21,27 +21,12 @@ async def test_a_question_is_answered_and_its_echo_does_nothing(bridge: Intercom
     (answer,) = bridge.helpdesk.said(thread)
     assert "Source:" in answer["body"]
     assert answer["author"]["id"] == US
-    assert await bridge.lease(thread) == ("ai", 1)
-    assert await bridge.mirrored() == [("customer", False), ("ai", True)]
-    assert len(await bridge.rows("SELECT 1 FROM turn")) == 1
-    assert set(bridge.helpdesk.post.statuses) == {202}
-    assert await bridge.rows("SELECT 1 FROM inbox WHERE state <> 'done'") == []
-    assert await bridge.rows("SELECT 1 FROM command WHERE state <> 'done'") == []
+    await answered_once(bridge, thread)
 
 
 async def test_an_agent_takes_over(bridge: IntercomBridge) -> None:
     """By a word in Intercom's own inbox; a note takes nothing."""
-    thread = bridge.helpdesk.customer_says(QUESTION)
-    await bridge.settled()
-    bridge.helpdesk.agent_says(thread, "nice answer", kind="note")
-    await bridge.settled()
-    assert await bridge.lease(thread) == ("ai", 1)
-    bridge.helpdesk.agent_says(thread, "Let me look into it.")
-    await bridge.settled()
-    bridge.helpdesk.customer_says("What is your return policy?", thread)
-    await bridge.settled()
-    assert len(bridge.helpdesk.said(thread)) == 2
-    assert await bridge.lease(thread) == ("saas_agent", 2)
+    await taken_over(bridge, private="note")
 
 
 async def test_an_assignment_silences_the_ai(bridge: IntercomBridge) -> None:

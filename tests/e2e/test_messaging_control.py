@@ -8,17 +8,11 @@ import pytest
 from sqlalchemy import text
 from support.bridge import eventually
 from support.desk import MEI, act
-from support.policies import SWITCHED
+from support.policies import asking, written
 from support.sunshine import SunshineBridge
-from vendors.sunshine import ANSWER_BOT, OURS, WORKSPACE, Thread
+from vendors.sunshine_app import ANSWER_BOT, OURS, WORKSPACE, Thread
 
 from adapters.vendors.sunshine.switchboard import METADATA_LIMIT
-
-
-@pytest.fixture
-def offer() -> str:
-    """What the rule's hand-off says further."""
-    return ""
 
 
 @pytest.fixture
@@ -30,9 +24,8 @@ def with_ai() -> bool:
 @pytest.fixture
 def overrides(tmp_path: Path, offer: str, *, with_ai: bool) -> dict[str, Any]:
     """A policy that hands over by the vendor's switch."""
-    (tmp_path / "policies").mkdir()
-    (tmp_path / "policies" / "p.yaml").write_text(SWITCHED % offer, encoding="utf-8")
-    return {"policies": tmp_path / "policies", "messaging": {"ai": with_ai}}
+    policies = written(tmp_path, asking("saas", offer))
+    return {"policies": policies, "messaging": {"ai": with_ai}}
 
 
 @pytest.fixture
@@ -40,12 +33,6 @@ def bridge(sunshine_bridge: SunshineBridge, *, with_ai: bool) -> SunshineBridge:
     """The bridge; whoever is the bot has control at first."""
     sunshine_bridge.helpdesk.default = OURS if with_ai else ANSWER_BOT
     return sunshine_bridge
-
-
-async def hand_offs(bridge: SunshineBridge) -> list[tuple[str, str, str]]:
-    """All hand-offs: what became of them, to whom, and why."""
-    rows = await bridge.rows('SELECT state, "to", cause FROM hand_off ORDER BY ref')
-    return [(row.state, row.to, row.cause) for row in rows]
 
 
 def moved(bridge: SunshineBridge) -> list[str]:
@@ -115,7 +102,7 @@ class TestOffered:
         assert (thread.active, thread.pending) == (OURS, WORKSPACE)
         bridge.helpdesk.gives(thread, "acceptControl")
         await bridge.settled(30)
-        assert await hand_offs(bridge) == [("taken", "saas", "rule")]
+        assert await bridge.hand_offs() == [("taken", "saas", "rule")]
         bridge.helpdesk.agent_says(thread, "Here I am.")
         said = len(bridge.helpdesk.said(thread))
         bridge.helpdesk.customer_says("How long does delivery take?", thread)
@@ -165,7 +152,7 @@ class TestAsTheDesk:
         await bridge.settled(30)
         assert moved(bridge) == ["offerControl", "acceptControl", "releaseControl"]
         assert thread.active is None
-        assert [state for state, *_ in await hand_offs(bridge)] == ["resolved"]
+        assert [state for state, *_ in await bridge.hand_offs()] == ["resolved"]
         await nothing_parked(bridge)
 
     async def test_what_is_passed_to_us_and_returned_is_released(

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from support.bridge import Bridge, eventually
 from support.desk import MEI, OTTO, act
+from support.policies import written
 
 from config.settings import PACKAGED
 
@@ -34,8 +35,6 @@ messages:
   handoff.asked: {zh: 好的, en: A colleague will be with you.}
   second: {zh: 请稍等, en: Still looking for somebody.}
   nobody: {zh: 没有人, en: Nobody is free; let me try again.}
-  answer.nothing_found: {zh: 不知道, en: I found nothing.}
-  answer.failed: {zh: 出错了, en: That failed.}
 """
 
 
@@ -50,9 +49,7 @@ def overrides(policy: str | None, tmp_path: Path) -> dict[str, Any]:
     """Its directory."""
     if policy is None:
         return {"policies": PACKAGED / "policies"}
-    (tmp_path / "policies").mkdir()
-    (tmp_path / "policies" / "p.yaml").write_text(policy, encoding="utf-8")
-    return {"policies": tmp_path / "policies", "voice": {"most_returns": 1}}
+    return {"policies": written(tmp_path, policy), "voice": {"most_returns": 1}}
 
 
 async def offers(bridge: Bridge) -> list[Any]:
@@ -220,9 +217,6 @@ rules:
   - name: always
     when: turn.number > 0
     then: [{hand_off: {to: desk, accept_within: 1s, otherwise: {to: ai}}}]
-messages:
-  answer.nothing_found: {zh: 不知道, en: I found nothing.}
-  answer.failed: {zh: 出错了, en: That failed.}
 """
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 from support.bridge import Bridge, eventually
+from support.policies import written
 
 
 @pytest.fixture
@@ -252,9 +253,7 @@ class TestARuleThatSpeaks:
     @pytest.fixture
     def overrides(self, tmp_path: Path) -> dict[str, Any]:
         """A rule that speaks whenever parcels are mentioned."""
-        (tmp_path / "p").mkdir()
-        (tmp_path / "p" / "p.yaml").write_text(SPEAKING, encoding="utf-8")
-        return {"policies": tmp_path / "p"}
+        return {"policies": written(tmp_path, SPEAKING)}
 
     async def test_it_is_kept_back_where_another_bot_has_the_word(self, bridge: Bridge) -> None:
         """On record with the reason; two voices would be worse than one."""
@@ -272,6 +271,4 @@ rules:
     then: [{say: hold.on}]
 messages:
   hold.on: {zh: 稍等。, en: Hold on.}
-  answer.nothing_found: {zh: 不知道, en: I found nothing.}
-  answer.failed: {zh: 出错了, en: That failed.}
 """

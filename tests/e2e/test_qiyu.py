@@ -1,20 +1,17 @@
 """The whole path with a 七鱼 on the other side, over real HTTP, its checksums checked on both."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from support.bridge import Bridge, free_port, serving
+from support.bridge import Bridge, free_port, housed
 from vendors.door import Door
 from vendors.qiyu import KEY, SECRET, FakeQiyu
 
 from adapters.model import Author, HandOver, Reception, Reply
 from config.settings import Settings
-from gateway.app import create_app
 
 UID = "shop-88213"
 
@@ -39,8 +36,7 @@ class QiyuBridge(Bridge):
 @pytest.fixture
 async def qiyu_bridge(knowledge_url: str, tmp_path: Path) -> AsyncIterator[QiyuBridge]:
     """A bridge between a 七鱼 and the house."""
-    vendor_port, port = free_port(), free_port()
-    url = f"http://127.0.0.1:{port}"
+    vendor_port, url = free_port(), f"http://127.0.0.1:{free_port()}"
     vendor = FakeQiyu(hook=f"{url}/hooks/qiyu")
     there = {"base_url": f"http://127.0.0.1:{vendor_port}", "app_key": KEY, "app_secret": SECRET}
     settings = Settings(
@@ -49,19 +45,8 @@ async def qiyu_bridge(knowledge_url: str, tmp_path: Path) -> AsyncIterator[QiyuB
         public_url=url,
         connections={"qiyu": {"adapter": "qiyu", "settings": there}},
     )
-    app = create_app(settings)
-    async with AsyncExitStack() as stack:
-        vendor_url = await stack.enter_async_context(serving(Door(vendor), vendor_port))
-        await stack.enter_async_context(serving(app, port))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
-        yield QiyuBridge(
-            helpdesk=vendor,
-            helpdesk_url=vendor_url,
-            url=url,
-            settings=settings,
-            http=http,
-            house=app.state.house,
-        )
+    async with housed(settings, (Door(vendor), vendor_port)) as parts:
+        yield QiyuBridge(helpdesk=vendor, helpdesk_url=there["base_url"], **parts)
 
 
 async def test_from_the_robot_to_a_person_and_to_its_end(qiyu_bridge: QiyuBridge) -> None:

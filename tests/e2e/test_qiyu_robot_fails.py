@@ -9,6 +9,7 @@ import pytest
 from support.bridge import eventually, free_port, serving
 from support.chatwoot import ChatwootBridge
 from support.fake_chatwoot import Thread
+from support.policies import written
 from vendors.door import Door
 from vendors.qiyu import KEY, SECRET, FakeQiyu
 
@@ -29,8 +30,6 @@ rules:
       - hand_off: {to: qiyu, queue: parcels}
 messages:
   handoff.sorry: {zh: 抱歉，正在为您转接人工客服。, en: Sorry. A colleague is taking over.}
-  answer.nothing_found: {zh: 不知道, en: I found nothing.}
-  answer.failed: {zh: 出错了, en: That failed.}
 """
 QUESTIONS = ("我的包裹到哪里了？", "我问的是包裹到哪里了", "答非所问", "没有用")
 """The parcel; the parcel once more; two complaints. All but the first say that the last answer was no use."""
@@ -46,12 +45,10 @@ def qiyu_port() -> int:
 @pytest.fixture
 def overrides(qiyu_port: int, tmp_path: Path) -> dict[str, Any]:
     """Qiyu as the desk, its robot in front; its people of group 77 are the queue of after-sales."""
-    (tmp_path / "policies").mkdir()
-    (tmp_path / "policies" / "p.yaml").write_text(POLICY, encoding="utf-8")
     at = {"base_url": f"http://127.0.0.1:{qiyu_port}", "app_key": KEY, "app_secret": SECRET}
     desk = {"adapter": "qiyu", "role": "desk", "queues": {"after-sales": "77"}}
     return {
-        "policies": tmp_path / "policies",
+        "policies": written(tmp_path, POLICY),
         "connections": {"qiyu": desk | {"settings": at | {"robot_first": True}}},
         "attachments": {"allow_hosts": ["127.0.0.1"]},
     }

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from support.bridge import Bridge
+from support.policies import written
 
 POLICY = """
 policy: busy
@@ -16,18 +17,13 @@ rules:
       - tag: {add: [seen], remove: [unseen]}
       - set_status: pending
       - assign: {agent: agent_1}
-messages:
-  answer.nothing_found: {zh: 不知道, en: I found nothing.}
-  answer.failed: {zh: 出错了, en: That failed.}
 """
 
 
 @pytest.fixture
 def overrides(tmp_path: Path) -> dict[str, Any]:
     """A policy that sets the same again and again."""
-    (tmp_path / "policies").mkdir()
-    (tmp_path / "policies" / "p.yaml").write_text(POLICY, encoding="utf-8")
-    return {"policies": tmp_path / "policies"}
+    return {"policies": written(tmp_path, POLICY)}
 
 
 async def test_a_rule_that_sets_what_is_set_sends_nothing(bridge: Bridge) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from support.bridge import eventually, free_port, serving
 from support.sunshine import SunshineBridge, house
-from vendors.sunshine import OURS, WORKSPACE, FakeSunshine
+from vendors.sunshine import FakeSunshine
+from vendors.sunshine_app import OURS, WORKSPACE
 
 from adapters.model import Control, ControlChanged, HandOver, ReleaseControl, TakeControl
 from config.embedded import EmbeddedPostgres

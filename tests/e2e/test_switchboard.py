@@ -5,17 +5,11 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from support.bridge import SECRET, TOKEN, Bridge, eventually
+from support.bridge import Bridge, eventually, memory_at
 from support.desk import MEI, act
-from support.policies import SWITCHED
+from support.policies import asking, written
 
 from adapters.vendors.memory.switchboard import Reception
-
-
-@pytest.fixture
-def offer() -> str:
-    """What the rule's hand-off says further."""
-    return ""
 
 
 @pytest.fixture
@@ -27,16 +21,10 @@ def with_ai() -> bool:
 @pytest.fixture
 def overrides(tmp_path: Path, free_helpdesk_port: int, offer: str, *, with_ai: bool) -> dict[str, Any]:
     """A helpdesk with a switchboard."""
-    (tmp_path / "policies").mkdir()
-    (tmp_path / "policies" / "p.yaml").write_text(SWITCHED % offer, encoding="utf-8")
-    base = f"http://127.0.0.1:{free_helpdesk_port}"
-    shop = {
-        "adapter": "memory",
-        "ai": with_ai,
-        "queues": {"after-sales": "group 7"},
-        "settings": {"base_url": base, "token": TOKEN, "webhook_secret": SECRET, "switchboard": True},
-    }
-    return {"policies": tmp_path / "policies", "connections": {"shop": shop}, "voice": {"most_returns": 1}}
+    policies = written(tmp_path, asking("saas", offer))
+    shop = memory_at(free_helpdesk_port, ai=with_ai, queues={"after-sales": "group 7"})
+    shop["settings"]["switchboard"] = True
+    return {"policies": policies, "connections": {"shop": shop}, "voice": {"most_returns": 1}}
 
 
 @pytest.fixture
@@ -59,12 +47,6 @@ async def moves(bridge: Bridge) -> list[tuple[str, str]]:
     return [(row.holder, row.cause) for row in rows]
 
 
-async def hand_offs(bridge: Bridge) -> list[tuple[str, str, str]]:
-    """All hand-offs: what became of them, to whom, and why."""
-    rows = await bridge.rows('SELECT state, "to", cause FROM hand_off ORDER BY ref')
-    return [(row.state, row.to, row.cause) for row in rows]
-
-
 def passed(bridge: Bridge) -> list[Any]:
     """The requests that moved control."""
     return [entry.body for entry in bridge.helpdesk.requests if entry.path.endswith("/control")]
@@ -77,7 +59,7 @@ async def test_a_rule_passes_control_with_the_whole_context(switched: Bridge) ->
     assert (move["act"], move["metadata"]["to"]) == ("pass", "group 7")
     assert move["metadata"]["package"]["schema"] == "deskbridge.hand_off/1"
     assert switched.notes(conversation) == []
-    assert await hand_offs(switched) == [("taken", "saas", "rule")]
+    assert await switched.hand_offs() == [("taken", "saas", "rule")]
     holders = [holder for holder, _ in await moves(switched)]
     assert holders == ["ai", "nobody", "saas_agent"]
     switched.helpdesk.customer_says("cus_1", "Hello?")
@@ -114,7 +96,7 @@ async def test_what_comes_back_too_often_stays_with_our_people(switched: Bridge)
             pending=None,
         )
         await switched.settled()
-    assert (await hand_offs(switched))[-1][1:] == ("desk", "too_many_returns")
+    assert (await switched.hand_offs())[-1][1:] == ("desk", "too_many_returns")
 
 
 class TestOffered:
@@ -148,7 +130,7 @@ class TestOffered:
         conversation = await hand_over(switched)
         switched.helpdesk.move_control(conversation, "accept")
         await switched.settled()
-        assert await hand_offs(switched) == [("taken", "saas", "rule")]
+        assert await switched.hand_offs() == [("taken", "saas", "rule")]
         assert (await moves(switched))[-1] == ("saas_agent", "control_theirs")
 
     async def test_an_offer_that_is_refused_goes_on_at_once(self, switched: Bridge) -> None:
@@ -157,14 +139,14 @@ class TestOffered:
         conversation = await hand_over(switched)
         switched.helpdesk.move_control(conversation, "refuse")
         await switched.settled()
-        assert (await hand_offs(switched))[0] == ("expired", "saas", "rule")
+        assert (await switched.hand_offs())[0] == ("expired", "saas", "rule")
 
 
 async def test_where_nobody_is_there_our_own_desk_has_it(switched: Bridge) -> None:
     """Without `otherwise`, a customer isn't left with nobody."""
     switched.helpdesk.switchboard.reception = Reception(reception="nobody")
     await hand_over(switched)
-    assert await hand_offs(switched) == [
+    assert await switched.hand_offs() == [
         ("expired", "saas", "rule"),
         ("offered", "desk", "nobody_there"),
     ]
@@ -200,7 +182,7 @@ class TestAsTheDesk:
         await switched.settled()
         assert [move["act"] for move in passed(switched)] == ["accept", "release"]
         assert conversation.active is None
-        assert [state for state, *_ in await hand_offs(switched)] == ["resolved"]
+        assert [state for state, *_ in await switched.hand_offs()] == ["resolved"]
 
     async def test_what_is_passed_to_us_waits_at_once(self, switched: Bridge, api: Any) -> None:
         """Control is ours already: claiming takes nothing more; returning gives it back."""
@@ -213,5 +195,5 @@ class TestAsTheDesk:
         await act(api, row.ref, "return")
         await switched.settled()
         assert [move["act"] for move in passed(switched)] == ["release"]
-        assert [state for state, *_ in await hand_offs(switched)] == ["returned"]
+        assert [state for state, *_ in await switched.hand_offs()] == ["returned"]
         assert switched.replies(said.conversation_id) == [], "our AI doesn't answer here"

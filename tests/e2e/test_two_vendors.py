@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from support.bridge import eventually, free_port, serving
 from support.chatwoot import ChatwootBridge
+from support.policies import packaged
+from support.zendesk import judged
 from vendors.zendesk import AGENT, BRIDGE, SETTINGS, Raw
 from vendors.zendesk_webhooks import ZendeskAccount
-
-from config.settings import PACKAGED
 
 UNKNOWN = ("Do you sell submarines?", "What is the airspeed of a swallow?", "Who won the 1966 cup?")
 
@@ -25,13 +25,9 @@ def zendesk_port() -> int:
 @pytest.fixture
 def overrides(zendesk_port: int, tmp_path: Path) -> dict[str, Any]:
     """The packaged policy, with Zendesk as the desk."""
-    (tmp_path / "policies").mkdir()
-    for packaged in (PACKAGED / "policies").glob("*.yaml"):
-        text = packaged.read_text(encoding="utf-8").replace("to: desk", "to: zendesk")
-        (tmp_path / "policies" / packaged.name).write_text(text, encoding="utf-8")
     at = {"base_url": f"http://127.0.0.1:{zendesk_port}", **SETTINGS}
     return {
-        "policies": tmp_path / "policies",
+        "policies": packaged(tmp_path, "zendesk"),
         "connections": {"zendesk": {"adapter": "zendesk", "role": "desk", "settings": at}},
         "attachments": {"allow_hosts": ["127.0.0.1"]},
     }
@@ -39,14 +35,11 @@ def overrides(zendesk_port: int, tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 async def zendesk(
-    chatwoot_bridge: ChatwootBridge, zendesk_port: int, zendesk_description: Path | None
+    chatwoot_bridge: ChatwootBridge, zendesk_port: int, specs: Path | None
 ) -> AsyncIterator[ZendeskAccount]:
     """The desk, which tells the bridge; no request may break its description."""
     account = ZendeskAccount(f"{chatwoot_bridge.url}/hooks/zendesk")
-    if zendesk_description:
-        from judge import Judge  # noqa: PLC0415 - slow to import; only these tests pay for it
-
-        account.door.vendor = Judge(zendesk_description, account)
+    judged(account, specs)
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(serving(account.door, zendesk_port))
         await stack.enter_async_context(account.post)

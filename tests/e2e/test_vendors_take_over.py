@@ -1,40 +1,27 @@
 """Vendors' own ways of taking over, asked for by our rules: a switchboard, and 七鱼 as the desk."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from support.bridge import SECRET, TOKEN, Bridge, free_port, serving
+from support.bridge import QUICK, Bridge, free_port, helpdesk_for, housed, memory_at
+from support.policies import packaged
 from support.sunshine import SunshineBridge
 from vendors.door import Door
 from vendors.qiyu import KEY, FakeQiyu
 from vendors.qiyu import SECRET as QIYU_SECRET
-from vendors.sunshine import OURS, WORKSPACE
+from vendors.sunshine_app import OURS, WORKSPACE
 
-from adapters.vendors.memory.server import MemoryHelpdesk
-from config.settings import PACKAGED, Settings
-from gateway.app import create_app
+from config.settings import Settings
 
 UNKNOWN = ("Do you sell submarines?", "What is the airspeed of a swallow?", "Who won the 1966 cup?")
-
-
-def policies(directory: Path, to: str) -> Path:
-    """The packaged policies, with other people to hand off to."""
-    chosen = directory / "policies"
-    chosen.mkdir()
-    for packaged in (PACKAGED / "policies").glob("*.yaml"):
-        text = packaged.read_text(encoding="utf-8").replace("to: desk", f"to: {to}")
-        (chosen / packaged.name).write_text(text, encoding="utf-8")
-    return chosen
 
 
 @pytest.fixture
 def overrides(tmp_path: Path) -> dict[str, Any]:
     """Hand-offs go to the people of the helpdesk."""
-    return {"policies": policies(tmp_path, "saas")}
+    return {"policies": packaged(tmp_path, "saas")}
 
 
 async def test_three_failed_turns_pass_control_and_the_release_brings_it_back(
@@ -63,41 +50,23 @@ async def test_three_failed_turns_pass_control_and_the_release_brings_it_back(
 @pytest.fixture
 async def with_qiyu(knowledge_url: str, tmp_path: Path) -> AsyncIterator[tuple[Bridge, FakeQiyu]]:
     """A shop's helpdesk, and a 七鱼 whose people take over."""
-    port, shop_port, desk_port = free_port(), free_port(), free_port()
-    url = f"http://127.0.0.1:{port}"
-    shop = MemoryHelpdesk(token=TOKEN, webhook_url=f"{url}/hooks/shop", webhook_secret=SECRET)
-    desk = FakeQiyu(hook=f"{url}/hooks/qiyu")
-    at_shop = {"base_url": f"http://127.0.0.1:{shop_port}", "token": TOKEN, "webhook_secret": SECRET}
+    shop_port, desk_port, url = free_port(), free_port(), f"http://127.0.0.1:{free_port()}"
+    shop, desk = helpdesk_for(url, "shop"), FakeQiyu(hook=f"{url}/hooks/qiyu")
     at_desk = {"base_url": f"http://127.0.0.1:{desk_port}", "app_key": KEY, "app_secret": QIYU_SECRET}
+    connections = {
+        "shop": memory_at(shop_port),
+        "qiyu": {"adapter": "qiyu", "role": "desk", "settings": at_desk},
+    }
     settings = Settings(
         database_url=knowledge_url,
         data_dir=tmp_path,
         public_url=url,
-        policies=policies(tmp_path, "qiyu"),
-        connections={
-            "shop": {"adapter": "memory", "settings": at_shop},
-            "qiyu": {"adapter": "qiyu", "role": "desk", "settings": at_desk},
-        },
-        turns={"quiet": 0.05},
-        delivery={"first_retry": 0.05},
+        policies=packaged(tmp_path, "qiyu"),
+        connections=connections,
+        **QUICK,
     )
-    app = create_app(settings)
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(serving(shop, shop_port))
-        await stack.enter_async_context(serving(Door(desk), desk_port))
-        await stack.enter_async_context(serving(app, port))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
-        yield (
-            Bridge(
-                helpdesk=shop,
-                helpdesk_url=at_shop["base_url"],
-                url=url,
-                settings=settings,
-                http=http,
-                house=app.state.house,
-            ),
-            desk,
-        )
+    async with housed(settings, (shop, shop_port), (Door(desk), desk_port)) as parts:
+        yield Bridge(helpdesk=shop, helpdesk_url=f"http://127.0.0.1:{shop_port}", **parts), desk
 
 
 async def test_three_failed_turns_bring_a_person_of_qiyu(with_qiyu: tuple[Bridge, FakeQiyu]) -> None:

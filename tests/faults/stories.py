@@ -195,30 +195,26 @@ def _taken(author: _Author) -> list[Step]:
     ]
 
 
-def _assigned(author: _Author) -> list[Step]:
+def _before_we_speak(author: _Author, happens: Callable[[float], Step]) -> list[Step]:
+    """The customer asks, and while we prepare an answer an agent does something."""
     asked = author.asks()
     return [
         Says(texts=asked.texts, gaps=asked.gaps, waits=False),
-        AgentAssigned(after=round(author.dice.uniform(0.0, 1.2), 3), agent="agent_2"),
+        happens(round(author.dice.uniform(0.0, 1.2), 3)),
         author.meanwhile(),
         author.agent(2.0),
         author.resolves(),
         author.pauses(),
         author.asks(),
     ]
+
+
+def _assigned(author: _Author) -> list[Step]:
+    return _before_we_speak(author, lambda after: AgentAssigned(after=after, agent="agent_2"))
 
 
 def _opened(author: _Author) -> list[Step]:
-    asked = author.asks()
-    return [
-        Says(texts=asked.texts, gaps=asked.gaps, waits=False),
-        AgentSets(after=round(author.dice.uniform(0.0, 1.2), 3), status="open"),
-        author.meanwhile(),
-        author.agent(2.0),
-        author.resolves(),
-        author.pauses(),
-        author.asks(),
-    ]
+    return _before_we_speak(author, lambda after: AgentSets(after=after, status="open"))
 
 
 KINDS: dict[str, tuple[int, Callable[[_Author], list[Step]]]] = {

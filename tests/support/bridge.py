@@ -20,6 +20,8 @@ from gateway.house import House
 
 SECRET = "hook-secret-for-tests"
 TOKEN = "api-token-for-tests"
+QUICK: dict[str, Any] = {"turns": {"quiet": 0.05}, "delivery": {"first_retry": 0.05}}
+"""Settings with which nobody waits long."""
 
 
 def free_port() -> int:
@@ -34,6 +36,33 @@ async def serving(app: Any, port: int) -> AsyncIterator[str]:
     """Serve an ASGI application on loopback."""
     async with server.serving(app, server.bind("127.0.0.1", port)):
         yield f"http://127.0.0.1:{port}"
+
+
+@asynccontextmanager
+async def housed(
+    settings: Settings, *systems: tuple[Any, int], worker_inside: bool = True
+) -> AsyncIterator[dict[str, Any]]:
+    """The gateway at its public address, and these systems, each at its port: what a `Bridge` has of them."""
+    app = create_app(settings, with_worker=worker_inside)
+    async with AsyncExitStack() as stack:
+        for system, port in systems:
+            await stack.enter_async_context(serving(system, port))
+        own = httpx.URL(settings.public_url).port
+        assert own is not None
+        url = await stack.enter_async_context(serving(app, own))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
+        yield {"url": url, "settings": settings, "http": http, "house": app.state.house}
+
+
+def memory_at(port: int, **more: Any) -> dict[str, Any]:
+    """A connection to a reference helpdesk at that port."""
+    there = {"base_url": f"http://127.0.0.1:{port}", "token": TOKEN, "webhook_secret": SECRET}
+    return {"adapter": "memory", "settings": there, **more}
+
+
+def helpdesk_for(url: str, connection: str) -> MemoryHelpdesk:
+    """A reference helpdesk that tells this connection of the gateway at `url`."""
+    return MemoryHelpdesk(token=TOKEN, webhook_url=f"{url}/hooks/{connection}", webhook_secret=SECRET)
 
 
 async def eventually(check: Callable[[], Any | Awaitable[Any]], *, what: str, within: float = 10.0) -> Any:
@@ -77,6 +106,23 @@ class Bridge:
         """What the database holds, for what no face shows."""
         async with self.house.engine.connect() as connection:
             return list((await connection.execute(text(query), values)).all())
+
+    async def lease_of(self, conversation_id: str) -> tuple[str, int]:
+        """Who may speak in a conversation, and since which epoch."""
+        (row,) = await self.rows(
+            "SELECT lease_holder, lease_epoch FROM conversation WHERE id = :id", id=conversation_id
+        )
+        return row.lease_holder, row.lease_epoch
+
+    async def mirrored(self) -> list[tuple[str, bool]]:
+        """Of each message that we hold: who wrote it, and whether a command of ours did."""
+        rows = await self.rows("SELECT author, command_ref FROM message ORDER BY sent_at, ref")
+        return [(row.author, row.command_ref is not None) for row in rows]
+
+    async def hand_offs(self) -> list[tuple[str, str, str]]:
+        """All hand-offs: what became of them, to whom, and why."""
+        rows = await self.rows('SELECT state, "to", cause FROM hand_off ORDER BY ref')
+        return [(row.state, row.to, row.cause) for row in rows]
 
     async def settled(self, within: float = 10.0) -> None:
         """Wait until nothing waits: no webhook, event or command."""
@@ -122,34 +168,9 @@ async def bridge(
     worker_inside: bool,
 ) -> AsyncIterator[Bridge]:
     """A bridge between the reference helpdesk and the house, all over real HTTP."""
-    helpdesk_port, port = free_helpdesk_port, free_port()
-    url = f"http://127.0.0.1:{port}"
-    helpdesk = MemoryHelpdesk(token=TOKEN, webhook_url=f"{url}/hooks/shop", webhook_secret=SECRET)
-    usual: dict[str, Any] = {
-        "connections": {
-            "shop": {
-                "adapter": "memory",
-                "settings": {
-                    "base_url": f"http://127.0.0.1:{helpdesk_port}",
-                    "token": TOKEN,
-                    "webhook_secret": SECRET,
-                },
-            }
-        },
-        "turns": {"quiet": 0.05},
-        "delivery": {"first_retry": 0.05},
-    }
+    url = f"http://127.0.0.1:{free_port()}"
+    helpdesk = helpdesk_for(url, "shop")
+    usual = QUICK | {"connections": {"shop": memory_at(free_helpdesk_port)}}
     settings = Settings(database_url=knowledge_url, data_dir=tmp_path, public_url=url, **usual | overrides)
-    app = create_app(settings, with_worker=worker_inside)
-    async with AsyncExitStack() as stack:
-        helpdesk_url = await stack.enter_async_context(serving(helpdesk, helpdesk_port))
-        await stack.enter_async_context(serving(app, port))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
-        yield Bridge(
-            helpdesk=helpdesk,
-            helpdesk_url=helpdesk_url,
-            url=url,
-            settings=settings,
-            http=http,
-            house=app.state.house,
-        )
+    async with housed(settings, (helpdesk, free_helpdesk_port), worker_inside=worker_inside) as parts:
+        yield Bridge(helpdesk=helpdesk, helpdesk_url=f"http://127.0.0.1:{free_helpdesk_port}", **parts)

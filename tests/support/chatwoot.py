@@ -1,29 +1,24 @@
 """The bridge with a Chatwoot on its other side: a real HTTP server whose every request is judged."""
 
-import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, MutableMapping
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from support.bridge import Bridge, free_port, serving
+from support.bridge import QUICK, Bridge, free_port, housed
 from support.chatwoot_description import amend
 from support.chatwoot_webhooks import SECRETS, Courier, payload
 from support.fake_chatwoot import AGENTS, API, OUTGOING, FakeChatwoot, Raw, Thread, contact
+from vendors.door import Door
 
 from config.settings import Settings
-from gateway.app import create_app
 
 if TYPE_CHECKING:
-    from judge import Judge
-
-_REFUSED = 422
-_HANGS = 5.0
+    from adapters.testing.judge import Judge
 
 
 @dataclass(frozen=True)
@@ -39,27 +34,22 @@ class Setup:
 
 
 class ChatwootAccount(FakeChatwoot):
-    """An account served over HTTP: customers and agents act in it, webhooks tell of it.
-
-    `front` is what requests meet first: the judge, where there is one. The next request that
-    `hangs_after` is true of is carried out, but never answered.
-    """
+    """An account served over HTTP (`door`): customers and agents act in it, webhooks tell of it."""
 
     def __init__(self, setup: Setup, hook: str) -> None:
         super().__init__(
             account=setup.account, number=setup.number, keeps_mark=setup.keeps_mark, active_bot=setup.bot
         )
         self.clock = time.time
-        self.courier = Courier(hook, setup.hooks, setup.signs)
-        self.front: httpx.AsyncBaseTransport = self
-        self.hangs_after: Callable[[httpx.Request], bool] = lambda _: False
+        self.courier = Courier(hook, setup.hooks, signs=setup.signs)
+        self.door = Door(self)
         self._numbers = itertools.count(self.thread.number + 1)
 
     def tell(
         self, event: str, thread: Thread, message: Raw | None = None, changed: Raw | None = None
     ) -> None:
         """Send webhooks to those who subscribed."""
-        self.courier.send(event, payload(self, event, thread, message, changed))
+        self.courier.pack(event, payload(self, event, thread, message, changed))
 
     def open_thread(self, name: str = "陳雅婷", **about: Any) -> Thread:
         """A new customer opens the chat."""
@@ -93,45 +83,6 @@ class ChatwootAccount(FakeChatwoot):
         """Wait until all webhooks are delivered."""
         await self.courier.drain()
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-        """Answer one request, or run the lifespan."""
-        if scope["type"] == "lifespan":
-            for _ in range(2):
-                await send({"type": f"{(await receive())['type']}.complete"})
-            return
-        request = await _rebuilt(scope, receive)
-        try:
-            response = await self.front.handle_async_request(request)
-        except AssertionError as error:  # the judge's
-            response = httpx.Response(_REFUSED, json={"error": str(error)})
-        if self.hangs_after(request):
-            self.hangs_after = lambda _: False
-            await _wait_for_hang_up(receive)
-            return
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(response.content))]
-        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-        await send({"type": "http.response.body", "body": response.content})
-
-
-async def _rebuilt(scope: MutableMapping[str, Any], receive: Any) -> httpx.Request:
-    body = bytearray()
-    more = True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-    target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
-    return httpx.Request(
-        scope["method"], f"http://chatwoot{target.decode()}", headers=scope["headers"], content=bytes(body)
-    )
-
-
-async def _wait_for_hang_up(receive: Any) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_HANGS):
-            while (await receive())["type"] != "http.disconnect":
-                pass
-
 
 @dataclass
 class ChatwootBridge(Bridge):
@@ -155,10 +106,7 @@ class ChatwootBridge(Bridge):
 
     async def lease(self, thread: Thread) -> tuple[str, int]:
         """Who may speak, and since which epoch."""
-        (row,) = await self.rows(
-            "SELECT lease_holder, lease_epoch FROM conversation WHERE id = :id", id=str(thread.number)
-        )
-        return row.lease_holder, row.lease_epoch
+        return await self.lease_of(str(thread.number))
 
     async def post(self, body: bytes, headers: Raw) -> int:
         """Deliver a webhook by hand; how it was answered."""
@@ -188,62 +136,31 @@ def chatwoot_setup() -> Setup:
 
 
 @pytest.fixture
-def chatwoot_description(request: pytest.FixtureRequest) -> Path | None:
-    """Chatwoot's description of its API; without the reference material the path is proven unjudged."""
-    try:
-        reference: Path = request.getfixturevalue("reference")
-    except pytest.skip.Exception:
-        return None
-    return reference / "vendor-specs" / "chatwoot" / "swagger-4.13.0.json"
-
-
-@pytest.fixture
 async def chatwoot_bridge(
     knowledge_url: str,
     tmp_path: Path,
     overrides: dict[str, Any],
     chatwoot_setup: Setup,
-    chatwoot_description: Path | None,
+    specs: Path | None,
 ) -> AsyncIterator[ChatwootBridge]:
     """A bridge between a Chatwoot account and the house; no request may break the description."""
-    vendor_port, port = free_port(), free_port()
-    url = f"http://127.0.0.1:{port}"
+    vendor_port, url = free_port(), f"http://127.0.0.1:{free_port()}"
     helpdesk = ChatwootAccount(chatwoot_setup, f"{url}/hooks/shop")
-    judge = _judge(chatwoot_description, helpdesk) if chatwoot_description else None
-    helpdesk.front = judge or helpdesk
+    judge = _judge(specs / "chatwoot" / "swagger-4.13.0.json", helpdesk) if specs else None
+    helpdesk.door.vendor = judge or helpdesk
+    shop = {"adapter": "chatwoot", "settings": _settings(chatwoot_setup, vendor_port)}
+    connections = {"connections": {"shop": shop, **overrides.get("connections", {})}}
     settings = Settings(
-        database_url=knowledge_url,
-        data_dir=tmp_path,
-        public_url=url,
-        **{"turns": {"quiet": 0.05}, "delivery": {"first_retry": 0.05}}
-        | overrides
-        | {
-            "connections": {
-                "shop": {"adapter": "chatwoot", "settings": _settings(chatwoot_setup, vendor_port)},
-                **overrides.get("connections", {}),
-            }
-        },
+        database_url=knowledge_url, data_dir=tmp_path, public_url=url, **QUICK | overrides | connections
     )
-    app = create_app(settings)
-    async with AsyncExitStack() as stack:
-        vendor_url = await stack.enter_async_context(serving(helpdesk, vendor_port))
-        await stack.enter_async_context(serving(app, port))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
-        await stack.enter_async_context(helpdesk.courier)
-        yield ChatwootBridge(
-            helpdesk=helpdesk,
-            helpdesk_url=vendor_url,
-            url=url,
-            settings=settings,
-            http=http,
-            house=app.state.house,
-            judge=judge,
-        )
+    async with housed(settings, (helpdesk.door, vendor_port)) as parts, helpdesk.courier:
+        there = f"http://127.0.0.1:{vendor_port}"
+        yield ChatwootBridge(helpdesk=helpdesk, helpdesk_url=there, judge=judge, **parts)
     assert judge is None or judge.faults == []
 
 
 def _judge(description: Path, responder: httpx.AsyncBaseTransport) -> "Judge":
-    from judge import Judge  # noqa: PLC0415 - slow to import; only these tests pay for it
+    from adapters.testing.judge import Judge  # noqa: PLC0415 - slow to import; only these tests pay for it
 
     return Judge(description, responder, amend=amend)
 

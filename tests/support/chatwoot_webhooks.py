@@ -1,6 +1,5 @@
 """Chatwoot's webhooks: shaped as its serialisers shape them, signed as it signs them, sent when told to."""
 
-import asyncio
 import copy
 import hashlib
 import hmac
@@ -8,14 +7,12 @@ import json
 import time
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import httpx
 from support.fake_chatwoot import API, INCOMING, FakeChatwoot, Raw, Thread, iso
+from vendors.post import Post
 
 from adapters.vendors.chatwoot import adapter
 
@@ -180,73 +177,19 @@ def signed(body: bytes, secret: str | None, *, at: float | None = None, delivery
     }
 
 
-@dataclass(frozen=True)
-class Parcel:
-    """A webhook on its way; it tells of things as they were when it was packed."""
-
-    hook: str
-    event: str
-    body: bytes
-
-
-@dataclass
-class Courier:
+class Courier(Post):
     """Delivers webhooks one after the other, once each: Chatwoot doesn't retry account webhooks."""
 
-    url: str
-    hooks: Sequence[str]
-    signs: bool = True
-    statuses: list[int] = field(default_factory=list)
-    held: list[Parcel] | None = None
+    def __init__(self, url: str, hooks: Sequence[str], *, signs: bool = True) -> None:
+        super().__init__(url, partial(signed, secret=None))
+        self.hooks = hooks
+        self._signs = signs
 
-    async def __aenter__(self) -> Self:
-        self._http = httpx.AsyncClient(trust_env=False)
-        self._queue: asyncio.Queue[Parcel] = asyncio.Queue()
-        self._task = asyncio.create_task(self._deliver())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-        await self._http.aclose()
-
-    def send(self, event: str, body: Raw) -> None:
-        """Pack an event for every hook that has subscribed to it."""
+    def pack(self, event: str, body: Raw) -> None:
+        """Send an event to every hook that has subscribed to it."""
         encoded = json.dumps(body, ensure_ascii=False).encode()
         inbox = (body.get("conversation") or body).get("inbox_id")
         for hook in self.hooks:
             if event in _HEARD[hook] and (hook != "inbox" or inbox == API):
-                parcel = Parcel(hook, event, encoded)
-                if self.held is None:
-                    self._queue.put_nowait(parcel)
-                else:
-                    self.held.append(parcel)
-
-    def hold(self) -> None:
-        """Keep what is packed from now on."""
-        self.held = []
-
-    def release(self, *, backwards: bool = False) -> None:
-        """Send what was kept, in order or in the opposite one."""
-        kept, self.held = self.held or [], None
-        for parcel in reversed(kept) if backwards else kept:
-            self._queue.put_nowait(parcel)
-
-    async def drain(self) -> None:
-        """Wait until everything packed is delivered."""
-        await self._queue.join()
-
-    async def _deliver(self) -> None:
-        while True:
-            parcel = await self._queue.get()
-            try:
-                headers = signed(parcel.body, SECRETS[parcel.hook] if self.signs else None)
-                answer = await self._http.post(self.url, content=parcel.body, headers=headers)
-                self.statuses.append(answer.status_code)
-            except httpx.HTTPError:
-                self.statuses.append(0)
-            finally:
-                self._queue.task_done()
+                secret = SECRETS[hook] if self._signs else None
+                self.send(encoded, event=event, sign=partial(signed, secret=secret))

@@ -1,18 +1,15 @@
 """A bridge with two systems on its other side: a shop's helpdesk and a CRM, over real HTTP."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from support.bridge import SECRET, TOKEN, Bridge, free_port, serving
+from support.bridge import QUICK, Bridge, free_port, helpdesk_for, housed, memory_at
 
 from adapters.vendors.memory.server import MemoryHelpdesk
 from config.settings import Settings
-from gateway.app import create_app
 
 
 @dataclass
@@ -62,40 +59,16 @@ async def connected(
     worker_inside: bool,
 ) -> AsyncIterator[ConnectedBridge]:
     """A bridge between two systems and the house."""
-    port, ports = free_port(), {"shop": free_port(), "crm": free_port()}
-    url = f"http://127.0.0.1:{port}"
-    systems = {
-        name: MemoryHelpdesk(token=TOKEN, webhook_url=f"{url}/hooks/{name}", webhook_secret=SECRET)
-        for name in ports
-    }
+    url, ports = f"http://127.0.0.1:{free_port()}", {"shop": free_port(), "crm": free_port()}
+    systems = {name: helpdesk_for(url, name) for name in ports}
     usual: dict[str, Any] = {
-        "connections": {
-            name: {
-                "adapter": "memory",
-                "settings": {
-                    "base_url": f"http://127.0.0.1:{there}",
-                    "token": TOKEN,
-                    "webhook_secret": SECRET,
-                },
-            }
-            for name, there in ports.items()
-        },
-        "turns": {"quiet": 0.05},
-        "delivery": {"first_retry": 0.05},
+        "connections": {name: memory_at(port) for name, port in ports.items()},
         "identity": identity_settings,
     }
-    settings = Settings(database_url=knowledge_url, data_dir=tmp_path, public_url=url, **usual | overrides)
-    app = create_app(settings, with_worker=worker_inside)
-    async with AsyncExitStack() as stack:
-        urls = [await stack.enter_async_context(serving(systems[name], ports[name])) for name in ports]
-        await stack.enter_async_context(serving(app, port))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
-        yield ConnectedBridge(
-            helpdesk=systems["shop"],
-            crm=systems["crm"],
-            helpdesk_url=urls[0],
-            url=url,
-            settings=settings,
-            http=http,
-            house=app.state.house,
-        )
+    settings = Settings(
+        database_url=knowledge_url, data_dir=tmp_path, public_url=url, **QUICK | usual | overrides
+    )
+    served = [(systems[name], port) for name, port in ports.items()]
+    async with housed(settings, *served, worker_inside=worker_inside) as parts:
+        there = f"http://127.0.0.1:{ports['shop']}"
+        yield ConnectedBridge(helpdesk=systems["shop"], crm=systems["crm"], helpdesk_url=there, **parts)

@@ -1,6 +1,7 @@
 """Keys for the API, and a conversation that waits for a person."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ from support.bridge import Bridge
 from config.clock import utc_now
 from gateway import access
 from gateway.access import Scope
+from gateway.house import House
 
 NewKey = Callable[..., Awaitable[str]]
 Visit = Callable[..., Awaitable[httpx.AsyncClient]]
@@ -18,23 +20,30 @@ MEI = {"id": "mei", "name": "Mei Lin"}
 OTTO = {"id": "otto", "name": "Otto"}
 
 
+async def key_of(house: House, *scopes: Scope, name: str = "tests") -> str:
+    """A new API key."""
+    async with house.engine.begin() as connection:
+        _, token = await access.create_key(connection, name=name, scopes=list(scopes), clock=utc_now)
+    return token
+
+
+async def open_api(bridge: Any, *scopes: Scope) -> httpx.AsyncClient:
+    """Its API, with a key of these scopes, or one that opens all of it."""
+    http: httpx.AsyncClient = bridge.http
+    http.headers["Authorization"] = f"Bearer {await key_of(bridge.house, *(scopes or (Scope.ADMIN,)))}"
+    return http
+
+
 @pytest.fixture
 def new_key(bridge: Bridge) -> NewKey:
     """Makes API keys."""
-
-    async def make(*scopes: Scope, name: str = "tests") -> str:
-        async with bridge.house.engine.begin() as connection:
-            _, token = await access.create_key(connection, name=name, scopes=list(scopes), clock=utc_now)
-        return token
-
-    return make
+    return partial(key_of, bridge.house)
 
 
 @pytest.fixture
-async def api(bridge: Bridge, new_key: NewKey) -> httpx.AsyncClient:
+async def api(bridge: Bridge) -> httpx.AsyncClient:
     """The bridge's API, with a key that opens all of it."""
-    bridge.http.headers["Authorization"] = f"Bearer {await new_key(Scope.ADMIN)}"
-    return bridge.http
+    return await open_api(bridge)
 
 
 async def hand_over(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from support.asgi import answer, is_lifespan
 from support.bridge import free_port, serving
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
@@ -29,16 +30,12 @@ class FileServer:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
-            for _ in range(2):
-                await send({"type": f"{(await receive())['type']}.complete"})
+        if await is_lifespan(scope, receive, send):
             return
         self.asked.append({k.decode(): v.decode() for k, v in scope["headers"]})
         headers = [(b"content-type", self.kind.encode())]
         if self.location and scope["path"].startswith("/elsewhere"):
-            headers += [(b"location", self.location.encode()), (b"content-length", b"0")]
-            await send({"type": "http.response.start", "status": 302, "headers": headers})
-            await send({"type": "http.response.body", "body": b""})
+            await answer(send, 302, b"", *headers, (b"location", self.location.encode()))
             return
         size = self.length or len(self.body)
         if self.tells_length:

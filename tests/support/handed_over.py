@@ -1,31 +1,17 @@
 """A bridge between a shop's helpdesk, where customers write, and a desk at another vendor, over real HTTP."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from support.bridge import SECRET, TOKEN, Bridge, free_port, serving
+from support.bridge import QUICK, Bridge, free_port, helpdesk_for, housed, memory_at
+from support.policies import asking, written
 
 from adapters.vendors.memory.server import MemoryHelpdesk
 from config.settings import Settings
-from gateway.app import create_app
-
-POLICY = """
-policy: elsewhere
-rules:
-  - name: asked
-    when: turn.asked_for_person
-    then:
-      - hand_off: {to: agents, queue: after-sales, say: handoff.asked%s}
-messages:
-  handoff.asked: {zh: 好的, en: A colleague will be with you.}
-  answer.nothing_found: {zh: 不知道, en: I found nothing.}
-  answer.failed: {zh: 出错了, en: That failed.}
-"""
 
 
 @dataclass
@@ -55,50 +41,22 @@ async def handing_over(
     database_url: str, directory: Path, *, more: str = "", worker_inside: bool = True, **options: Any
 ) -> AsyncIterator[HandedOver]:
     """A shop's helpdesk, a desk elsewhere, and the house."""
-    port, ports = free_port(), {"shop": free_port(), "agents": free_port()}
-    url = f"http://127.0.0.1:{port}"
-    systems = {
-        name: MemoryHelpdesk(token=TOKEN, webhook_url=f"{url}/hooks/{name}", webhook_secret=SECRET)
-        for name in ports
+    url, ports = f"http://127.0.0.1:{free_port()}", {"shop": free_port(), "agents": free_port()}
+    systems = {name: helpdesk_for(url, name) for name in ports}
+    usual: dict[str, Any] = {
+        "policies": written(directory, asking("agents", more)),
+        "connections": {
+            "shop": memory_at(ports["shop"], role="helpdesk"),
+            "agents": memory_at(ports["agents"], role="desk"),
+        },
     }
-    (directory / "policies").mkdir(exist_ok=True)
-    (directory / "policies" / "p.yaml").write_text(POLICY % more, encoding="utf-8")
-    connections = {
-        name: {
-            "adapter": "memory",
-            "role": "desk" if name == "agents" else "helpdesk",
-            "settings": {
-                "base_url": f"http://127.0.0.1:{ports[name]}",
-                "token": TOKEN,
-                "webhook_secret": SECRET,
-            },
-        }
-        for name in ports
-    }
-    usual: dict[str, Any] = {"turns": {"quiet": 0.05}, "delivery": {"first_retry": 0.05}}
     settings = Settings(
-        database_url=database_url,
-        data_dir=directory,
-        public_url=url,
-        policies=directory / "policies",
-        connections=connections,
-        **usual | options,
+        database_url=database_url, data_dir=directory, public_url=url, **QUICK | usual | options
     )
-    app = create_app(settings, with_worker=worker_inside)
-    async with AsyncExitStack() as stack:
-        for name, system in systems.items():
-            await stack.enter_async_context(serving(system, ports[name]))
-        await stack.enter_async_context(serving(app, port))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
-        yield HandedOver(
-            helpdesk=systems["shop"],
-            agents=systems["agents"],
-            helpdesk_url=f"http://127.0.0.1:{ports['shop']}",
-            url=url,
-            settings=settings,
-            http=http,
-            house=app.state.house,
-        )
+    served = [(systems[name], port) for name, port in ports.items()]
+    async with housed(settings, *served, worker_inside=worker_inside) as parts:
+        there = f"http://127.0.0.1:{ports['shop']}"
+        yield HandedOver(helpdesk=systems["shop"], agents=systems["agents"], helpdesk_url=there, **parts)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import httpx
+from support.asgi import answer, body_of, is_lifespan
 
 Raw = dict[str, Any]
 
@@ -71,29 +72,19 @@ class InhouseChat:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Answer one request."""
-        if scope["type"] == "lifespan":
-            for _ in range(2):
-                await send({"type": f"{(await receive())['type']}.complete"})
+        if await is_lifespan(scope, receive, send):
             return
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        body = await body_of(receive)
         query = {name: values[0] for name, values in parse_qs(scope["query_string"].decode()).items()}
         headers = dict(scope["headers"])
         if headers.get(b"authorization") != f"Bearer {TOKEN}".encode():
-            status, answer = 401, {"error": "who are you?"}
+            status, told = 401, {"error": "who are you?"}
         else:
             given = json.loads(body) if body else {}
-            status, answer = self._answer(scope["method"], scope["path"].split("/")[1:], query, given)
+            status, told = self._answer(scope["method"], scope["path"].split("/")[1:], query, given)
         if status >= 400:
             self.refused.append(f"{scope['method']} {scope['path']} {status}")
-        content = json.dumps(answer).encode()
-        head = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": head})
-        await send({"type": "http.response.body", "body": content})
+        await answer(send, status, json.dumps(told).encode(), (b"content-type", b"application/json"))
 
     def _answer(self, method: str, path: list[str], query: Raw, given: Raw) -> tuple[int, Any]:
         match method, path:

@@ -1,18 +1,15 @@
 """The bridge with an Intercom workspace on its other side, over real HTTP, every request judged."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
-from support.bridge import Bridge, free_port, serving
+from support.bridge import QUICK, Bridge, free_port, housed
 from vendors.intercom import SETTINGS, FakeIntercom, Raw
 
 from config.settings import Settings
-from gateway.app import create_app
 
 
 @dataclass
@@ -23,53 +20,23 @@ class IntercomBridge(Bridge):
 
     async def lease(self, thread: Raw) -> tuple[str, int]:
         """Who may speak, and since which epoch."""
-        (row,) = await self.rows(
-            "SELECT lease_holder, lease_epoch FROM conversation WHERE id = :id", id=thread["id"]
-        )
-        return row.lease_holder, row.lease_epoch
-
-    async def mirrored(self) -> list[tuple[str, bool]]:
-        """Of each message that we hold: who wrote it, and whether a command of ours did."""
-        rows = await self.rows("SELECT author, command_ref FROM message ORDER BY sent_at, ref")
-        return [(row.author, row.command_ref is not None) for row in rows]
+        return await self.lease_of(thread["id"])
 
 
 @pytest.fixture
 async def intercom_bridge(
-    knowledge_url: str, tmp_path: Path, overrides: dict[str, Any], request: pytest.FixtureRequest
+    knowledge_url: str, tmp_path: Path, overrides: dict[str, Any], specs: Path | None
 ) -> AsyncIterator[IntercomBridge]:
     """A bridge between a workspace and the house; no request may break the description."""
-    vendor_port, port = free_port(), free_port()
-    url = f"http://127.0.0.1:{port}"
+    vendor_port, url = free_port(), f"http://127.0.0.1:{free_port()}"
     workspace = FakeIntercom(f"{url}/hooks/support")
-    try:
-        reference: Path = request.getfixturevalue("reference")
-    except pytest.skip.Exception:
-        pass
-    else:
+    if specs is not None:
         from adapters.testing.judge import Judge  # noqa: PLC0415 - slow to import
 
-        described = reference / "vendor-specs/intercom/api.intercom.io-2.16.yaml"
-        workspace.door.vendor = Judge(described, workspace)
+        workspace.door.vendor = Judge(specs / "intercom/api.intercom.io-2.16.yaml", workspace)
     there = {"base_url": f"http://127.0.0.1:{vendor_port}", **SETTINGS}
-    usual: dict[str, Any] = {
-        "connections": {"support": {"adapter": "intercom", "settings": there}},
-        "turns": {"quiet": 0.05},
-        "delivery": {"first_retry": 0.05},
-    }
+    usual = QUICK | {"connections": {"support": {"adapter": "intercom", "settings": there}}}
     settings = Settings(database_url=knowledge_url, data_dir=tmp_path, public_url=url, **usual | overrides)
-    app = create_app(settings)
-    async with AsyncExitStack() as stack:
-        vendor_url = await stack.enter_async_context(serving(workspace.door, vendor_port))
-        await stack.enter_async_context(serving(app, port))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
-        await stack.enter_async_context(workspace.post)
-        yield IntercomBridge(
-            helpdesk=workspace,
-            helpdesk_url=vendor_url,
-            url=url,
-            settings=settings,
-            http=http,
-            house=app.state.house,
-        )
+    async with housed(settings, (workspace.door, vendor_port)) as parts, workspace.post:
+        yield IntercomBridge(helpdesk=workspace, helpdesk_url=there["base_url"], **parts)
     assert workspace.door.objections == []

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import httpx
 import msgspec
 import pytest
 from sqlalchemy import text
-from support.bridge import SECRET, TOKEN, eventually, free_port, serving
+from support.bridge import QUICK, SECRET, eventually, free_port, helpdesk_for, housed, memory_at
 
 from adapters.manifest import Capability
 from adapters.vendors.memory.adapter import Memory
@@ -19,7 +19,6 @@ from adapters.vendors.memory.records import Conversation, Customer
 from adapters.vendors.memory.server import MemoryHelpdesk
 from config.settings import Settings
 from gateway import links
-from gateway.app import create_app
 from gateway.house import House
 
 SIDES = ("crm", "shop")
@@ -171,37 +170,19 @@ async def mirroring(
     database_url: str, directory: Path, *, ai: bool = False, worker_inside: bool = True, **more: Any
 ) -> AsyncIterator[Mirrored]:
     """Two helpdesks and a gateway, with its worker unless the test brings its own, over real HTTP."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    async with AsyncExitStack() as stack:
-        sides, connections = {}, {}
-        for side in SIDES:
-            own_port = free_port()
-            sides[side] = MemoryHelpdesk(
-                token=TOKEN, webhook_url=f"{url}/hooks/{side}", webhook_secret=SECRET
-            )
-            sides[side].subscribe(f"{url}/hooks/{side}", SECRET, attempts=6, backoff=0.05)
-            address = await stack.enter_async_context(serving(sides[side], own_port))
-            connections[side] = {
-                "adapter": "memory",
-                "ai": ai,
-                "settings": {"base_url": address, "token": TOKEN, "webhook_secret": SECRET},
-            }
-        usual: dict[str, Any] = {
-            "fields": {"customer": FIELDS, "conversation": CASE_FIELDS},
-            "delivery": {"first_retry": 0.05},
-        }
-        settings = Settings(
-            database_url=database_url,
-            data_dir=directory,
-            public_url=url,
-            connections=connections,
-            **usual | more,
-        )
-        app = create_app(settings, with_worker=worker_inside)
-        await stack.enter_async_context(serving(app, port))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url, trust_env=False))
-        yield Mirrored(sides=sides, house=app.state.house, http=http)
+    url, ports = f"http://127.0.0.1:{free_port()}", {side: free_port() for side in SIDES}
+    sides = {side: helpdesk_for(url, side) for side in SIDES}
+    for side, helpdesk in sides.items():
+        helpdesk.subscribe(f"{url}/hooks/{side}", SECRET, attempts=6, backoff=0.05)
+    usual: dict[str, Any] = {
+        "connections": {side: memory_at(port, ai=ai) for side, port in ports.items()},
+        "fields": {"customer": FIELDS, "conversation": CASE_FIELDS},
+        "delivery": QUICK["delivery"],
+    }
+    settings = Settings(database_url=database_url, data_dir=directory, public_url=url, **usual | more)
+    served = [(sides[side], port) for side, port in ports.items()]
+    async with housed(settings, *served, worker_inside=worker_inside) as parts:
+        yield Mirrored(sides=sides, house=parts["house"], http=parts["http"])
 
 
 @pytest.fixture

@@ -1,7 +1,10 @@
-"""Policies that tests share: those to be refused, and one for a vendor's switch."""
+"""Policies that tests share: those to be refused, and one that hands over."""
+
+from pathlib import Path
 
 import pytest
 
+from config.settings import PACKAGED
 from rules.policy import PolicyError, Problem, parse_policy
 
 RULE = """policy: p
@@ -11,19 +14,34 @@ rules:
       {when}
     then: [{{note: {{text: seen}}}}]
 """
-SWITCHED = """
-policy: switched
+
+
+def asking(to: str, more: str = "") -> str:
+    """A policy that hands over to them whoever asks for a person, saying so; `more` is of the hand-off."""
+    return f"""
+policy: asking
 rules:
   - name: asked
     when: turn.asked_for_person
     then:
-      - hand_off: {to: saas, queue: after-sales, say: handoff.asked%s}
+      - hand_off: {{to: {to}, queue: after-sales, say: handoff.asked{more}}}
 messages:
-  handoff.asked: {zh: 好的, en: A colleague will be with you.}
-  answer.nothing_found: {zh: 不知道, en: I found nothing.}
-  answer.failed: {zh: 出错了, en: That failed.}
+  handoff.asked: {{zh: 好的, en: A colleague will be with you.}}
 """
-"""Hands over by the vendor's own switch; what the hand-off says further goes into it."""
+
+
+def packaged(directory: Path, to: str) -> Path:
+    """A folder with the packaged policy, which hands over to these people."""
+    ours = (PACKAGED / "policies" / "default.yaml").read_text(encoding="utf-8")
+    return written(directory, ours.replace("to: desk", f"to: {to}"))
+
+
+def written(directory: Path, policy: str) -> Path:
+    """A folder with this policy in it."""
+    folder = directory / "policies"
+    folder.mkdir(exist_ok=True)
+    (folder / "p.yaml").write_text(policy, encoding="utf-8")
+    return folder
 
 
 def problems_of(text: str) -> tuple[Problem, ...]:

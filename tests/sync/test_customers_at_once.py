@@ -48,7 +48,7 @@ def worker(engine: AsyncEngine, *, lanes_per_batch: int, kind: type[LaneWorker] 
         engine=engine,
         settings=settings,
         adapters={name: registry.build("memory", account, connection=name) for name in ALL},
-        policies=lambda: Policies(policies, measures(policies)),
+        policies=lambda: Policies(policies, measures(policies), policies),
         clock=utc_now,
         new_key=new_key,
     )

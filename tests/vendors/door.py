@@ -4,6 +4,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import httpx
+from support.asgi import answer, body_of, is_lifespan
 
 _REFUSED = 422
 
@@ -21,9 +22,7 @@ class Door:
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Answer one request, or run the lifespan."""
-        if scope["type"] == "lifespan":
-            for _ in range(2):
-                await send({"type": f"{(await receive())['type']}.complete"})
+        if await is_lifespan(scope, receive, send):
             return
         request = await _rebuilt(scope, receive)
         try:
@@ -36,20 +35,13 @@ class Door:
             while (await receive())["type"] != "http.disconnect":
                 pass
             return
-        kept = [(b"content-length", b"%d" % len(response.content))]
-        kept += [each for each in response.headers.raw if each[0].lower() != b"content-length"]
-        await send({"type": "http.response.start", "status": response.status_code, "headers": kept})
-        await send({"type": "http.response.body", "body": response.content})
+        kept = [each for each in response.headers.raw if each[0].lower() != b"content-length"]
+        await answer(send, response.status_code, response.content, *kept)
 
 
 async def _rebuilt(scope: MutableMapping[str, Any], receive: Any) -> httpx.Request:
-    body = bytearray()
-    more = True
-    while more:
-        message = await receive()
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
+    body = await body_of(receive)
     target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
     return httpx.Request(
-        scope["method"], f"http://vendor{target.decode()}", headers=scope["headers"], content=bytes(body)
+        scope["method"], f"http://vendor{target.decode()}", headers=scope["headers"], content=body
     )

@@ -3,12 +3,22 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import httpx
 
 Sign = Callable[[bytes], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A webhook on its way; it tells of things as they were when it was packed."""
+
+    event: str
+    body: bytes
+    sign: Sign
 
 
 class Post:
@@ -18,11 +28,11 @@ class Post:
         self.url = url
         self.statuses: list[int] = []
         self._sign = sign
-        self._held: list[bytes] | None = None
+        self.held: list[Parcel] | None = None
 
     async def __aenter__(self) -> Self:
         self._http = httpx.AsyncClient(trust_env=False)
-        self._queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self._queue: asyncio.Queue[Parcel] = asyncio.Queue()
         self._task = asyncio.create_task(self._deliver())
         return self
 
@@ -34,22 +44,23 @@ class Post:
             await self._task
         await self._http.aclose()
 
-    def send(self, body: bytes) -> None:
+    def send(self, body: bytes, *, event: str = "", sign: Sign | None = None) -> None:
         """Put a webhook into the queue, or aside while they are held."""
-        if self._held is None:
-            self._queue.put_nowait(body)
+        parcel = Parcel(event, body, sign or self._sign)
+        if self.held is None:
+            self._queue.put_nowait(parcel)
         else:
-            self._held.append(body)
+            self.held.append(parcel)
 
     def hold(self) -> None:
         """Keep what is sent from now on."""
-        self._held = []
+        self.held = []
 
     def release(self, *, backwards: bool = False) -> None:
         """Send what was kept, in order or in the opposite one."""
-        kept, self._held = self._held or [], None
-        for body in reversed(kept) if backwards else kept:
-            self._queue.put_nowait(body)
+        kept, self.held = self.held or [], None
+        for parcel in reversed(kept) if backwards else kept:
+            self._queue.put_nowait(parcel)
 
     async def drain(self) -> None:
         """Wait until everything is delivered."""
@@ -57,9 +68,10 @@ class Post:
 
     async def _deliver(self) -> None:
         while True:
-            body = await self._queue.get()
+            parcel = await self._queue.get()
             try:
-                answer = await self._http.post(self.url, content=body, headers=dict(self._sign(body)))
+                headers = dict(parcel.sign(parcel.body))
+                answer = await self._http.post(self.url, content=parcel.body, headers=headers)
                 self.statuses.append(answer.status_code)
             except httpx.HTTPError:
                 self.statuses.append(0)

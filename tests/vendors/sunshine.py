@@ -4,95 +4,36 @@ It answers and refuses as the published description says: `page[after]` or `page
 in a full conversation, metadata that is flat and small, control that only the pending integration accepts.
 """
 
-import base64
 import itertools
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
 import httpx
-import jwt
+from vendors.sunshine_app import (
+    ANSWER_BOT,
+    APP,
+    OURS,
+    STARTED,
+    WEBHOOK_SECRET,
+    WORKSPACE,
+    Raw,
+    Refused,
+    Thread,
+    iso,
+    name_of,
+    require_flat,
+    require_key,
+)
 from vendors.sunshine_courier import Courier
 
-Raw = dict[str, Any]
-
-APP = "6543f0c1a2b3c4d5e6f70819"
-KEY_ID = "app_68a0eeee0000000000000001"
-KEY_SECRET = "sunshine-key-secret-of-the-made-up-app"
-WEBHOOK_SECRET = "sunshine-webhook-secret"
-STARTED = datetime(2026, 11, 14, 11, 0, tzinfo=UTC)
-_METADATA_LIMIT = 4096
-_JSON_LIMIT = 100_000
 _FORM = re.compile(rb'name="source"; filename="([^"]*)".*?\r\n\r\n(.*)\r\n--', re.DOTALL)
 _VERBS = frozenset({"passControl", "offerControl", "acceptControl", "releaseControl"})
-
-
-def settings(base_url: str = "https://sailing.zendesk.com/sc") -> Raw:
-    """The settings of a connection to this app."""
-    return {
-        "base_url": base_url,
-        "app_id": APP,
-        "key_id": KEY_ID,
-        "key_secret": KEY_SECRET,
-        "webhook_secret": WEBHOOK_SECRET,
-        "integration": "deskbridge",
-    }
-
-
-def integration(number: int, name: str, kind: str, to: int | None = None) -> Raw:
-    """A switchboard integration; `to` is where `next` leads."""
-    return {
-        "id": f"68a0aaaa{number:016x}",
-        "name": name,
-        "integrationId": f"68a0bbbb{number:016x}",
-        "integrationType": kind,
-        "deliverStandbyEvents": True,
-        **({"nextSwitchboardIntegrationId": f"68a0aaaa{to:016x}"} if to else {}),
-    }
-
-
-OURS = integration(1, "deskbridge", "custom", 2)
-WORKSPACE = integration(2, "zd-agentWorkspace", "zd:agentWorkspace", 1)
-ANSWER_BOT = integration(3, "zd-answerBot", "zd:answerBot", 1)
+_JSON_LIMIT = 100_000
 _BOARD = "68a0cccc0000000000000001"
-
-
-class Refused(Exception):  # noqa: N818 - it is an answer
-    """The request is answered with an error."""
-
-    def __init__(self, status: int, code: str) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
-
-
-@dataclass
-class Thread:
-    """A conversation; messages are shaped as the REST API shapes them."""
-
-    id: str
-    user: Raw
-    source: Raw
-    active: Raw | None
-    pending: Raw | None = None
-    metadata: Raw = field(default_factory=dict)
-    messages: list[Raw] = field(default_factory=list)
-    full: bool = False
-
-    def told(self) -> Raw:
-        """As webhooks tell it: cut short."""
-        held = {"activeSwitchboardIntegration": self.active, "pendingSwitchboardIntegration": self.pending}
-        shown = {name: _named(each) for name, each in held.items() if each}
-        return {"id": self.id, "type": "personal", "metadata": dict(self.metadata), **shown}
-
-    def shown(self) -> Raw:
-        """As the REST API shows it."""
-        latest = self.messages[-1]["received"] if self.messages else _iso(STARTED)
-        return self.told() | {"isDefault": True, "createdAt": _iso(STARTED), "lastUpdatedAt": latest}
 
 
 class FakeSunshine(httpx.AsyncBaseTransport):
@@ -141,7 +82,7 @@ class FakeSunshine(httpx.AsyncBaseTransport):
         thread = thread or self.open_thread()
         thread.active = thread.active or self.default
         user = thread.user
-        author = {"type": "user", "userId": user["id"], "displayName": _name(user)}
+        author = {"type": "user", "userId": user["id"], "displayName": name_of(user)}
         said = {"type": "text", "text": text} | content
         self._add(thread, author, said, thread.source, told={**author, "user": user})
         return thread
@@ -163,11 +104,6 @@ class FakeSunshine(httpx.AsyncBaseTransport):
         said = {"type": "text", "text": text} | content
         return self._add(thread, author, said, {"type": "zd:agentWorkspace"})
 
-    def bot_says(self, thread: Thread, text: str) -> Raw:
-        """Zendesk's own bot writes."""
-        author = {"type": "business", "displayName": "Answer Bot"}
-        return self._add(thread, author, {"type": "text", "text": text}, {"type": "zd:answerBot"})
-
     def presses(self, thread: Thread, payload: str) -> None:
         """The customer presses a button."""
         pressed = {"postback": {"payload": payload}, "user": thread.user, "source": thread.source}
@@ -176,11 +112,6 @@ class FakeSunshine(httpx.AsyncBaseTransport):
     def gives(self, thread: Thread, verb: str, to: Raw | None = None, **metadata: Any) -> None:
         """Somebody else uses the switchboard."""
         self._move(thread, verb, to, metadata)
-
-    def fails_to(self, thread: Thread, verb: str, message: str) -> None:
-        """A use of the switchboard fails after it was accepted."""
-        payload = {"conversation": thread.told(), "metadata": {}, "error": {"message": message}}
-        self.tell(f"switchboard:{verb}:failure", payload)
 
     def merge(self, surviving: Raw, discarded: Raw) -> None:
         """Two users become one."""
@@ -196,7 +127,7 @@ class FakeSunshine(httpx.AsyncBaseTransport):
 
     def tell(self, kind: str, payload: Raw) -> None:
         """Put an event on its way."""
-        event = {"id": self._id(), "createdAt": _iso(self._now()), "type": kind, "payload": payload}
+        event = {"id": self._id(), "createdAt": iso(self._now()), "type": kind, "payload": payload}
         self.courier.send(json.loads(json.dumps(event)))
 
     async def drain(self) -> None:
@@ -214,7 +145,7 @@ class FakeSunshine(httpx.AsyncBaseTransport):
         if self.fails:
             return httpx.Response(self.fails.pop(0), json={"errors": [{"code": "made_up", "title": "So."}]})
         try:
-            _require_key(request)
+            require_key(request)
             status, answer = self._answer(request, path)
         except Refused as refused:
             error = {"code": refused.code, "title": refused.code.replace("_", " ")}
@@ -233,7 +164,7 @@ class FakeSunshine(httpx.AsyncBaseTransport):
         body: Raw = json.loads(request.content) if request.content else {}
         if len(request.content) > _JSON_LIMIT:
             raise Refused(413, "payload_too_large")
-        _require_flat(body.get("metadata"))
+        require_flat(body.get("metadata"))
         match (request.method, *path.split("/")):
             case ("POST" | "GET" as method, "users" | "conversations" as what) if body or what != "users":
                 return self._made_or_listed(method, what, body, request.url.params)
@@ -301,7 +232,7 @@ class FakeSunshine(httpx.AsyncBaseTransport):
             raise Refused(400, "bad_request")
         shown = {name: value for name, value in author.items() if name != "userId"}
         if author["type"] == "user":
-            shown = {**author, "displayName": _name(thread.user)}
+            shown = {**author, "displayName": name_of(thread.user)}
         told = {**shown, "user": thread.user} if author["type"] == "user" else shown
         source = {"type": "api:conversations"}
         return self._add(thread, shown, content, source, told=told, metadata=body.get("metadata"))
@@ -403,7 +334,7 @@ class FakeSunshine(httpx.AsyncBaseTransport):
     ) -> Raw:
         message: Raw = {
             "id": self._id(),
-            "received": _iso(self._now()),
+            "received": iso(self._now()),
             "author": author,
             "content": content,
             "source": source,
@@ -422,36 +353,3 @@ class FakeSunshine(httpx.AsyncBaseTransport):
 
     def _id(self) -> str:
         return f"68a2{next(self._numbers):020x}"
-
-
-def _require_key(request: httpx.Request) -> None:
-    kind, _, value = request.headers.get("authorization", "").partition(" ")
-    if kind == "Bearer":
-        good = jwt.get_unverified_header(value).get("kid") == KEY_ID and jwt.decode(
-            value, KEY_SECRET, algorithms=["HS256"]
-        ) == {"scope": "app"}
-    else:
-        good = value == base64.b64encode(f"{KEY_ID}:{KEY_SECRET}".encode()).decode()
-    if not good:
-        raise Refused(401, "unauthorized")
-
-
-def _require_flat(metadata: Raw | None) -> None:
-    for value in (metadata or {}).values():
-        if not isinstance(value, str | int | float):
-            raise Refused(400, "metadata_is_not_flat")
-    if len(json.dumps(metadata, ensure_ascii=False).encode()) > _METADATA_LIMIT:
-        raise Refused(400, "metadata_too_large")
-
-
-def _named(each: Raw) -> Raw:
-    return {name: each[name] for name in ("id", "name", "integrationId", "integrationType")}
-
-
-def _name(user: Raw) -> str:
-    names = (user["profile"].get(part) for part in ("givenName", "surname"))
-    return " ".join(filter(None, names))
-
-
-def _iso(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -8,7 +8,7 @@ import httpx
 from msgspec import UNSET, Struct, structs
 
 from adapters.errors import AdapterError
-from adapters.manifest import Tier
+from adapters.manifest import Capability, Tier
 from adapters.model import (
     Change,
     ConversationChanged,
@@ -20,6 +20,7 @@ from adapters.model import (
     MessageRecord,
     Page,
     PullKind,
+    Query,
 )
 from adapters.testing.checking import NotApplicable, check, require
 from adapters.testing.checks.operations import KINDS, queries, scope_of
@@ -149,16 +150,19 @@ def _require_alike(pairs: Sequence[tuple[Any, Any]]) -> None:
         require(not nearest, f"{which} is told differently by webhook and by the API: {nearest}")
 
 
-@check(Tier.SILVER)
-async def found(subject: Subject) -> None:
-    """Whatever it says it can find it finds, and it says `None` of what isn't there."""
+def _asked(subject: Subject) -> list[tuple[Capability, Query]]:
+    """What it says it can find; a message is looked for after it was sent: `own_words`."""
     can = subject.adapter.manifest.capabilities
     asked = [(needed, query) for needed, query in queries(subject).items() if needed in can]
     if not asked:
         raise NotApplicable("it finds nothing")
-    for needed, query in asked:
-        if isinstance(query, FindMessage):
-            continue  # looked for after it was sent: `own_words`
+    return [(needed, query) for needed, query in asked if not isinstance(query, FindMessage)]
+
+
+@check(Tier.SILVER)
+async def found(subject: Subject) -> None:
+    """Whatever it says it can find it finds."""
+    for needed, query in _asked(subject):
         async with subject.opened() as (adapter, _):
             result = await adapter.find(query)
         require(result is not None, f"{needed}: {query} finds nothing at the scripted vendor")
@@ -171,13 +175,7 @@ async def found(subject: Subject) -> None:
 @check(Tier.SILVER)
 async def not_found(subject: Subject) -> None:
     """Of what isn't there `find` says `None`."""
-    can = subject.adapter.manifest.capabilities
-    asked = [(needed, query) for needed, query in queries(subject).items() if needed in can]
-    if not asked:
-        raise NotApplicable("it finds nothing")
-    for needed, query in asked:
-        if isinstance(query, FindMessage):
-            continue
+    for needed, query in _asked(subject):
         async with subject.opened(_Missing()) as (adapter, _):
             try:
                 result = await adapter.find(query)

@@ -1,13 +1,11 @@
 """Zendesk messaging as another helpdesk's desk: conversations opened for its agents, every request judged."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from vendors.sunshine import OURS, STARTED, WORKSPACE, FakeSunshine, settings
+from vendors.sunshine import FakeSunshine
+from vendors.sunshine_app import OURS, STARTED, WORKSPACE
 
-from adapters import registry
 from adapters.contract import Adapter
 from adapters.errors import Retryable
 from adapters.model import (
@@ -20,29 +18,12 @@ from adapters.model import (
     Reply,
     TakeControl,
 )
-from adapters.testing.judge import Judge
 from adapters.vendors.sunshine.switchboard import METADATA_LIMIT, fits
 
 ADDRESSES = (
     Identity(IdentityKind.EMAIL, "ann@example.com", verified=True),
     Identity(IdentityKind.EXTERNAL, "shop-88213", verified=True),
 )
-
-
-@pytest.fixture
-def sunshine() -> FakeSunshine:
-    """The made-up app."""
-    return FakeSunshine()
-
-
-@pytest.fixture
-async def adapter(reference: Path, sunshine: FakeSunshine) -> AsyncIterator[Adapter]:
-    """The adapter before it, its own description between them."""
-    judge = Judge(reference / "vendor-specs/sunshine/openapi-17.12.1.yaml", sunshine, base_path="/sc")
-    adapter = registry.build("sunshine", settings(), transport=judge)
-    yield adapter
-    await adapter.aclose()
-    assert judge.faults == []
 
 
 def opening(**more: Any) -> OpenConversation:

@@ -1,6 +1,6 @@
 """Mistakes that integration engineers make, each with the check of the kit that must see it.
 
-More mutants, beside those of `mutants`: nearly all of these would pass a first test by hand.
+Nearly all of these would pass a first test by hand.
 """
 
 # ruff: noqa: D102 - each overrides what the class's one line tells of
@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
-
-from mutants import Mutant, altered, replace, seen_by
 
 from adapters.attachments import Upload
 from adapters.contract import Receipt, Webhook
@@ -34,6 +32,7 @@ from adapters.model import (
 )
 from adapters.vendors.memory.adapter import Memory
 from adapters.vendors.memory.mapping import STATUSES
+from mutants.breaking import Mutant, altered, replace, seen_by
 
 altered("AllPublic", ("notes_apart",), lambda m: replace(m, private=False))
 altered("FloatingIds", ("well_formed",), lambda m: replace(m, id="4711.0"))

@@ -1,14 +1,12 @@
 """Every request we send to Chatwoot, judged by Chatwoot's own published description."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from judge import Judge
+from judged import connected
 from msgspec import UNSET
-from support.chatwoot_description import amend
 from support.fake_chatwoot import SPEAKERS, FakeChatwoot
 
 from adapters import registry
@@ -38,6 +36,7 @@ from adapters.model import (
     UpdateConversation,
     UpdateCustomer,
 )
+from adapters.testing.judge import Judge
 
 SINCE = datetime.fromtimestamp(1794622811, UTC)
 SETTINGS = {
@@ -49,26 +48,10 @@ SETTINGS = {
 
 
 @pytest.fixture
-def chatwoot() -> FakeChatwoot:
-    """The other side."""
-    return FakeChatwoot()
-
-
-@pytest.fixture
-def judge(reference: Path, chatwoot: FakeChatwoot) -> Iterator[Judge]:
-    """Chatwoot's description between us and it."""
-    description = reference / "vendor-specs" / "chatwoot" / "swagger-4.13.0.json"
-    judge = Judge(description, chatwoot, amend=amend)
-    yield judge
-    assert judge.faults == []
-
-
-@pytest.fixture
 async def adapter(judge: Judge) -> AsyncIterator[Adapter]:
     """The adapter under judgement."""
-    adapter = registry.build("chatwoot", SETTINGS, transport=judge)
-    yield adapter
-    await adapter.aclose()
+    async with connected("chatwoot", SETTINGS, judge) as adapter:
+        yield adapter
 
 
 def reply(text: str = "您好！", key: str = "cmd-1") -> Reply:

@@ -1,13 +1,14 @@
 """Handing over, taking and releasing by Zendesk's switchboard, each request judged by its description."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
-from vendors.sunshine import ANSWER_BOT, OURS, WORKSPACE, FakeSunshine, Thread, settings
+from judged import connected
+from vendors.sunshine import FakeSunshine
+from vendors.sunshine_app import ANSWER_BOT, OURS, WORKSPACE, Thread, settings
 
 from adapters import registry
 from adapters.contract import Adapter
@@ -20,25 +21,10 @@ URL = "https://deskbridge.example/console/conversations/7"
 
 
 @pytest.fixture
-def sunshine() -> FakeSunshine:
-    """The other side."""
-    return FakeSunshine()
-
-
-@pytest.fixture
-def judge(reference: Path, sunshine: FakeSunshine) -> Iterator[Judge]:
-    """The published description between us and it."""
-    judge = Judge(reference / "vendor-specs/sunshine/openapi-17.12.1.yaml", sunshine, base_path="/sc")
-    yield judge
-    assert judge.faults == []
-
-
-@pytest.fixture
 async def adapter(judge: Judge) -> AsyncIterator[Adapter]:
     """The adapter under judgement; agents see the summary in ticket field 360001."""
-    adapter = registry.build("sunshine", settings() | {"summary_field": "360001"}, transport=judge)
-    yield adapter
-    await adapter.aclose()
+    async with connected("sunshine", settings() | {"summary_field": "360001"}, judge) as adapter:
+        yield adapter
 
 
 @pytest.fixture

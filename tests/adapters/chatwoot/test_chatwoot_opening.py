@@ -2,15 +2,12 @@
 
 import io
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from judge import Judge
-from support.chatwoot_description import amend
 from support.fake_chatwoot import API, STARTED, FakeChatwoot
 
 from adapters import registry
@@ -36,6 +33,7 @@ from adapters.model import (
     SetStatus,
     Status,
 )
+from adapters.testing.judge import Judge
 
 SINCE = datetime.fromtimestamp(STARTED, UTC)
 SETTINGS = {
@@ -55,21 +53,6 @@ OPENING = OpenConversation(
     channel=Channel.LIVE,
     tags=("vip",),
 )
-
-
-@pytest.fixture
-def chatwoot() -> FakeChatwoot:
-    """The other side."""
-    return FakeChatwoot()
-
-
-@pytest.fixture
-def judge(reference: Path, chatwoot: FakeChatwoot) -> Iterator[Judge]:
-    """Chatwoot's description between us and it."""
-    description = reference / "vendor-specs" / "chatwoot" / "swagger-4.13.0.json"
-    judge = Judge(description, chatwoot, amend=amend)
-    yield judge
-    assert judge.faults == []
 
 
 @pytest.fixture
