@@ -89,6 +89,13 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     default: str | int | bool | None = None
     choices: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse what would lie open, or could not be read."""
+        if self.secret and self.default is not None:
+            raise ValueError(f"the secret {self.name} has a `default`: no secret belongs into this file")
+        if not self.name.isidentifier():
+            raise ValueError(f"{self.name!r} can't be a field's name: use letters, digits and _")
+
 
 _EXPECTED = {
     "flag": "true or false",
@@ -123,6 +130,11 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = "all"
     only: tuple[str, ...] = ()
     headers: LimitHeaders = LimitHeaders()
+
+    def __post_init__(self) -> None:
+        """Refuse what would stop everything, or nothing."""
+        if self.requests < 1 or not self.seconds > 0:
+            raise ValueError("a limit is so many `requests` (1 or more) in so many `seconds` (more than 0)")
 
     @property
     def window(self) -> timedelta:
