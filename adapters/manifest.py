@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 import msgspec
 
-from adapters.errors import InvalidSettings
+from adapters.errors import InvalidSettings, ManifestError
 from adapters.hints import cured, meant
 
 CONTRACT = 1
@@ -97,6 +97,8 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ValueError(f"{self.name!r} can't be a field's name: use letters, digits and _")
 
 
+_PEM = "-----BEGIN "
+"""Keys that have several lines."""
 _EXPECTED = {
     "flag": "true or false",
     "integer": "a whole number",
@@ -164,15 +166,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Read the `manifest.toml` in the folder of the adapter's module."""
         path = Path(inspect.getfile(adapter)).with_name("manifest.toml")
         if not path.is_file():
-            raise TypeError(f"{adapter.__qualname__} has no manifest: {path} is missing")
+            raise ManifestError(f"{adapter.__qualname__} has no manifest: {path} is missing")
         try:
             given = tomllib.loads(path.read_text(encoding="utf-8"))
             _require_our_contract(given.get("contract", CONTRACT))  # before fields that we can't know
             return msgspec.convert(given, cls)
         except msgspec.ValidationError as error:
-            raise TypeError(f"{path} is not a manifest: {cured(cls, error)}") from error
+            raise ManifestError(f"{path} is not a manifest: {cured(cls, error)}") from error
         except ValueError as error:
-            raise TypeError(f"{path} is not a manifest: {error}") from error
+            raise ManifestError(f"{path} is not a manifest: {error}") from error
 
     def can(self, capability: Capability | str) -> bool:
         """Whether the adapter declares this capability."""
@@ -248,6 +250,10 @@ class Settings:
         active = tuple(given) if isinstance(given, list | tuple) else (given,)
         if not all(isinstance(secret, str) and secret for secret in active):
             raise self._invalid(field.name, "must be a non-empty text, or a list of them; quote it")
+        if any(secret != secret.strip() or not (secret.isprintable() or _PEM in secret) for secret in active):
+            raise self._invalid(
+                field.name, "has a space or a line break at its end, or within: copy it again"
+            )
         return active
 
     def _invalid(self, field: str, problem: str) -> InvalidSettings:

@@ -11,18 +11,10 @@ import httpx
 
 from adapters.contract import Adapter
 from adapters.errors import AdapterError, BadSignature
-from adapters.manifest import Capability
-from adapters.model import ConversationChanged, PullKind
 from adapters.webhook import HookReply, Webhook
 from gateway.authoring.redaction import Redactor
 
-_PAGES = 2
 _NAMES = ("event", "topic", "type", "eventType", "event_type", "subscriptionType", "action", "trigger")
-_LISTED = {
-    PullKind.CUSTOMERS: Capability.PULL_CUSTOMERS,
-    PullKind.CONVERSATIONS: Capability.PULL_CONVERSATIONS,
-    PullKind.MESSAGES: Capability.PULL_MESSAGES,
-}
 
 
 class Recorder(httpx.AsyncBaseTransport):
@@ -64,37 +56,6 @@ def _answer(request: httpx.Request, status: int, content: bytes, redactor: Redac
         told["json"] = redactor.value(json.loads(content))
     except ValueError:
         told["text"] = redactor.text(content.decode("utf-8", "replace"))
-    return told
-
-
-async def ask(adapter: Adapter) -> list[tuple[str, str]]:
-    """Ask for whatever changes nothing: who we are, and two pages of each listing; what came of each.
-
-    Raises:
-        AdapterError: the credentials are no good.
-    """
-    told = [("credentials", await adapter.check())]
-    conversation = ""
-    for kind, needed in _LISTED.items():
-        if not adapter.manifest.can(needed) or (kind is PullKind.MESSAGES and not conversation):
-            continue
-        found, problem = 0, ""
-        cursor: str | None = None
-        for _ in range(_PAGES):
-            try:
-                page = await adapter.pull(
-                    kind, cursor, scope=conversation if kind is PullKind.MESSAGES else None
-                )
-            except AdapterError as error:
-                problem = f"; {type(error).__name__}: {error.detail}"
-                break
-            found += len(page.changes)
-            threads = [c.conversation.id for c in page.changes if isinstance(c, ConversationChanged)]
-            conversation = conversation or next(iter(threads), "")
-            if page.last:
-                break
-            cursor = page.cursor
-        told.append((f"{kind}", f"{found} on the first pages{problem}"))
     return told
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import shutil
+import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from adapters.vendors.memory.server import MemoryHelpdesk
 from adapters.webhook import Webhook
 from gateway.authoring.redaction import Redactor
 
+DESCRIBED = Path(__file__).parent / "described" / "memory.yaml"
 EVENT = {
     "id": "evt_1",
     "type": "customer_changed",
@@ -39,8 +42,19 @@ connections:
   wrong:
     adapter: memory
     settings: {{base_url: "{address}", token: no-such-token, webhook_secret: hook-secret}}
+  elsewhere:
+    adapter: memory
+    settings: {{base_url: "{address}/v9", token: memory-token, webhook_secret: hook-secret}}
+  down:
+    adapter: memory
+    settings: {{base_url: "http://127.0.0.1:{free_port()}", token: memory-token, webhook_secret: hook-secret}}
+  described:
+    adapter: http
+    settings:
+      {{description: memory.yaml, base_url: "{address}", token: memory-token, webhook_secret: hook-secret}}
 """
     )
+    shutil.copy(DESCRIBED, tmp_path / "memory.yaml")
     return path
 
 
@@ -67,18 +81,69 @@ async def ended(process: asyncio.subprocess.Process) -> tuple[int | None, str]:
 async def test_check_names_whose_credentials_these_are(
     config: Path, tmp_path: Path, helpdesk: MemoryHelpdesk
 ) -> None:
-    """And how much there is to see; wrong credentials are refused in one line."""
+    """And how much there is to see."""
     helpdesk.customer_says("li", "hello")
     code, said = await ended(await deskbridge("check", "shop", "--config", config, cwd=tmp_path))
     assert code == 0, said
     assert "credentials: Deskbridge bot" in said
     assert "messages: 1 on the first pages" in said
-    code, said = await ended(await deskbridge("check", "wrong", "--config", config, cwd=tmp_path))
-    assert (code, said.count("\n")) == (2, 1)
-    assert "answered 401" in said
     code, said = await ended(await deskbridge("check", "nowhere", "--config", config, cwd=tmp_path))
     assert code == 2
-    assert "the settings name: shop, wrong" in said
+    assert "the settings name: shop, wrong, elsewhere" in said
+
+
+@pytest.mark.parametrize(
+    ("connection", "reason", "cure"),
+    [
+        ("wrong", "answered 401", "check the credentials (token), their rights, and that they are for http"),
+        ("elsewhere", "answered 404", "/v9"),
+        ("down", "no connection (Connection refused)", "and that it can be reached from here"),
+    ],
+)
+@pytest.mark.usefixtures("helpdesk")
+async def test_what_is_wrong_is_told_in_a_line_with_what_to_look_at(
+    config: Path, tmp_path: Path, connection: str, reason: str, cure: str
+) -> None:
+    """By both commands; what a vendor refused is no fixture."""
+    for command in ("check", "record"):
+        code, said = await ended(await deskbridge(command, connection, "--config", config, cwd=tmp_path))
+        assert (code, said.count("\n")) == (2, 1)
+        assert f"error: connection '{connection}': GET /api/me" in said
+        assert reason in said
+        assert cure in said
+    assert not (tmp_path / "fixtures").exists()
+
+
+async def test_a_list_that_cannot_be_had_is_told_and_the_others_go_on(
+    config: Path, tmp_path: Path, helpdesk: MemoryHelpdesk
+) -> None:
+    """A description is asked like an adapter; what isn't as described is no success."""
+    helpdesk.customer_says("li", "hello")
+    code, said = await ended(await deskbridge("check", "described", "--config", config, cwd=tmp_path))
+    assert code == 0, said
+    path = tmp_path / "memory.yaml"
+    path.write_text(path.read_text().replace("get: /api/customers\n", "get: /api/customrs\n", 1))
+    code, said = await ended(await deskbridge("check", "described", "--config", config, cwd=tmp_path))
+    assert code == 1
+    assert "customers: 0 on the first pages; GET /api/customrs answered 404" in said
+    assert "conversations: 1 on the first pages\n" in said
+
+
+@pytest.mark.usefixtures("helpdesk")
+async def test_a_port_or_a_place_that_cannot_be_had_is_told(config: Path, tmp_path: Path) -> None:
+    """In a line, before the vendor is asked anything, or instead of a traceback."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        options = ("--config", config, "--listen", port)
+        code, said = await ended(await deskbridge("record", "shop", *options, cwd=tmp_path))
+    assert (code, said.count("\n")) == (2, 1)
+    assert f"port {port} can't be had (Address already in use); name another with --listen" in said
+    into = ("--config", config, "--into", config)
+    code, said = await ended(await deskbridge("record", "shop", *into, cwd=tmp_path))
+    assert code == 2
+    assert "can't be written (Not a directory)" in said
 
 
 async def test_what_is_recorded_can_be_played_back(
