@@ -18,7 +18,7 @@ from adapters.testing.running import Ending, Report
 from config.settings import ConfigError, load_settings
 from gateway.authoring import matrix as tables
 from gateway.authoring.asking import Asked, ask
-from gateway.authoring.recording import Listener, Recorder
+from gateway.authoring.recording import Listener, Recorder, credential_parameters
 from gateway.authoring.redaction import Redactor
 from gateway.authoring.scaffold import Answers, Auth, Signing, make, require_free
 from gateway.commands.common import ConfigOption, run
@@ -179,15 +179,21 @@ async def _record(name: str, config: Path | None, into: Path, listen: int | None
     recorder = Recorder(registry.open_transport())
     async with aclosing(_open(name, config, recorder)) as adapter:
         redactor = Redactor(adapter.settings.every_secret)
+        own = credential_parameters(adapter)
         asked = await ask(adapter)
         _tell_asked(asked)
         try:
-            for path in recorder.write(into / "answers", redactor):
-                _tell(f"wrote {path}")
+            written = recorder.write(into / "answers", redactor, own=own)
             if bound is not None:
-                await _listen(Listener(adapter, into, redactor), bound, most)
+                with suppress(asyncio.CancelledError):  # Ctrl-C
+                    await _listen(Listener(adapter, into, redactor), bound, most)
+                recorder.start_over()
+                asked = await ask(adapter)  # again: of what the webhooks told, the answers tell, too
+                written = recorder.write(into / "answers", redactor, own=own)
         except OSError as error:
             raise ConfigError(f"{error.filename or into}: can't be written ({error.strerror})") from error
+    for path in written:
+        _tell(f"wrote {path}")
     _leave_if_wrong(asked)
 
 

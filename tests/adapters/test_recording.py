@@ -12,9 +12,15 @@ from typing import Any
 
 import httpx
 import pytest
-from serving import free_port
+from serving import free_port, served
 
+from adapters import registry
+from adapters.model import PullKind
 from adapters.signatures import sign
+from adapters.testing.checking import CHECKS
+from adapters.testing.checks.asking import walk
+from adapters.testing.running import Ending, run_one
+from adapters.testing.subject import Subject
 from adapters.testing.vendor import ScriptedVendor, read_answers
 from adapters.vendors.memory.records import SIGNATURE
 from adapters.vendors.memory.server import MemoryHelpdesk
@@ -186,6 +192,109 @@ async def test_webhooks_are_kept_and_their_signatures_judged(config: Path, tmp_p
     assert "+886912345678" not in json.dumps(kept)
 
 
+async def test_what_is_recorded_is_good_for_the_kit(
+    config: Path, tmp_path: Path, helpdesk: MemoryHelpdesk
+) -> None:
+    """Answers and webhooks of the same people: told alike, with nobody in them who was there."""
+    port = free_port()
+    said = helpdesk.customer_says(
+        "li", "Please call me on 13800138000", name="李小龍", email="li@example.org", phone="+8613800138000"
+    )
+    options = ("--config", config, "--listen", str(port), "--most", "3")
+    process = await deskbridge("record", "described", *options, cwd=tmp_path)
+    await asyncio.wait_for(_until(process, "send webhooks to"), 30)
+    helpdesk.subscribe(f"http://127.0.0.1:{port}/", "hook-secret")
+    helpdesk.customer_says("li", "I am 李小龍, li@example.org")
+    helpdesk.agent_says(said.conversation_id, "Hello 李小龍")
+    helpdesk.set_status(said.conversation_id, "open")
+    code, told = await ended(process)
+    assert (code, told.count("signature holds")) == (0, 3), told
+    fixtures = tmp_path / "fixtures"
+    files = [path for path in fixtures.rglob("*") if path.is_file()]
+    everything = "".join(f"{path} {path.read_text(encoding='utf-8')}" for path in files)
+    for private in ("李小龍", "13800138000", "li@example", "hook-secret", "memory-token", "Hello"):
+        assert private not in everything
+    subject = Subject(registry.get("http", {"description": str(tmp_path / "memory.yaml")}))
+    for check in ("credentials", "understood", "well_formed", "keyed", "lanes", "told_alike", "pages_resume"):
+        for file in subject.webhooks if CHECKS[check].per_file else [""]:
+            result = await run_one(CHECKS[check], subject, file)
+            assert result.ending is Ending.PASSED, result
+
+
+async def _until(process: asyncio.subprocess.Process, words: str) -> None:
+    assert process.stdout is not None
+    while words not in (await process.stdout.readline()).decode():
+        pass
+
+
+SECRET_QUERY = """
+title: Acme
+roles: [helpdesk]
+tier: bronze
+fields:
+  - {name: base_url, type: url, label: {en: a, zh: b}}
+  - {name: token, secret: true, label: {en: a, zh: b}}
+base_url: ${settings.base_url}
+auth:
+  kind: signed
+  signature:
+    {parameter: sign, secret_field: token, signed: "{query:nonce}{timestamp}", timestamp_parameter: t}
+  query: {nonce: "${nonce}"}
+check: {get: "/bot${settings.token}/me", says: answer.name}
+records:
+  conversation: {id: it.id}
+  message: {id: it.id, author: it.by, text: it.text, sent_at: it.at}
+pages:
+  conversations:
+    get: /rooms
+    items: answer
+    next: {by: link}
+  messages: {get: "/rooms/${conversation_id}/messages", items: answer}
+"""
+
+
+class Vendor:
+    """A vendor whose addresses bear people and secrets."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer by the path; the list of rooms has two pages."""
+        await receive()
+        if scope["type"] != "http":
+            return
+        path, query = scope["path"], scope["query_string"].decode()
+        link = [] if "page=2" in query else [(b"link", b'</rooms?page=2&who=li@example.org>; rel="next"')]
+        answers = {
+            "/rooms": [{"id": "13800138000" if link else "room-2"}],
+            "/rooms/13800138000/messages": [{"id": 1, "by": "customer", "text": "hi", "at": 1794657600}],
+        }
+        body = json.dumps(answers.get(path, {"name": "bot"})).encode()
+        headers = [(b"content-type", b"application/json"), *(link if path == "/rooms" else [])]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+async def test_addresses_are_redacted_like_what_they_were_taken_from(tmp_path: Path) -> None:
+    """Paths, queries and links; what signs a request is left out, for it is another each time."""
+    async with served(Vendor()) as address:
+        (tmp_path / "acme.yaml").write_text(SECRET_QUERY)
+        settings = f"{{description: acme.yaml, base_url: '{address}', token: tok-4711-secret}}"
+        config = tmp_path / "deskbridge.yaml"
+        config.write_text(f"connections: {{acme: {{adapter: http, settings: {settings}}}}}")
+        code, said = await ended(await deskbridge("record", "acme", "--config", config, cwd=tmp_path))
+    assert code == 0, said
+    answers = sorted((tmp_path / "fixtures" / "answers").glob("*.json"))
+    everything = "".join(f"{path.name} {path.read_text(encoding='utf-8')}" for path in answers)
+    for private in ("4711", "13800138000", "li@example", "nonce", "sign", '"t"'):
+        assert private not in everything
+    subject = Subject(registry.get("http", {"description": str(tmp_path / "acme.yaml")}))
+    walked = [page async for page in walk(subject, PullKind.CONVERSATIONS)]
+    (first,) = [change.conversation.id for change in walked[0].changes]
+    assert [page.last for page in walked] == [False, True]
+    async with subject.opened() as (adapter, _):
+        page = await adapter.pull(PullKind.MESSAGES, None, scope=first)
+    assert len(page.changes) == 1
+
+
 async def _post(http: httpx.AsyncClient, address: str, body: bytes, headers: dict[str, str]) -> None:
     for _ in range(300):
         try:
@@ -215,11 +324,32 @@ async def _post(http: httpx.AsyncClient, address: str, body: bytes, headers: dic
         ("text", "Where is my parcel?", "Text 1 文字😀"),
         ("text", "包裹呢", "Text 1 文字😀"),
         ("text", "call-me-at-13800138000", "Text 1 文字😀"),
+        ("mobile", 13800138000, 15550100001),
+        ("order_no", 13800138000, 13800138000),
+        ("customerName", "Alice", "Person 1"),
+        ("eventName", "message.created", "message.created"),
+        ("event_name", "message.created", "message.created"),
+        ("login", "alice", "Person 1"),
+        ("from", "8613800138000", "+15550100001"),
+        ("from", "0912345678", "+15550100001"),
+        ("no", "110101199003078888", "Text 1 文字😀"),
+        ("no", "4920593116471234567", "4920593116471234567"),
+        ("via", "203.0.113.9", "Text 1 文字😀"),
+        ("birthday", "1990-03-07", "Text 1 文字😀"),
+        ("sign", "a1b2c3", "redacted-1"),
+        ("sessionId", 4711, 4711),
+        ("data", '{"tel": "13800138000", "n": 7}', '{"tel": "+15550100001", "n": 7}'),
     ],
 )
 def test_shapes_stay_and_people_go(key: str, value: Any, kept: Any) -> None:
     """By key, by form, and by what the connection's secrets are."""
     assert Redactor(["s3cret"]).value({"a": [{key: value}]}) == {"a": [{key: kept}]}
+
+
+def test_names_that_are_addresses_go_too() -> None:
+    """Some vendors key their objects by them."""
+    given = {"li@example.org": 1, "13800138000": 2, "status": 3}
+    assert Redactor([]).value(given) == {"person1@example.com": 1, "+15550100001": 2, "status": 3}
 
 
 def test_the_same_becomes_the_same() -> None:
