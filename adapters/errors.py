@@ -73,6 +73,10 @@ class BrokenAdapter(Fatal):
     """An installed adapter that can't be used: it doesn't import, isn't one, or fails when it is made."""
 
 
+class ManifestError(TypeError):
+    """A `manifest.toml` that is missing or can't be used; says which, and what is wrong with it."""
+
+
 class Rejected(AdapterError):
     """The vendor will never accept this one as it is."""
 

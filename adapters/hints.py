@@ -17,8 +17,9 @@ _WORD = re.compile(r"Invalid (?:enum )?value '(.*)'")
 
 def meant(word: str, known: Sequence[str]) -> str:
     """A hint at the known word that this one resembles, else all that are known."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return f"did you mean {close[0]}?" if close else f"there are: {', '.join(known) or 'none'}"
+    lowered = {each.lower(): each for each in reversed(known)}
+    close = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return f"did you mean {lowered[close[0]]}?" if close else f"there are: {', '.join(known) or 'none'}"
 
 
 def cured(kind: type, error: msgspec.ValidationError) -> str:

@@ -1,6 +1,8 @@
 """One HTTP exchange with a vendor, its outcome sorted by what the engine does next."""
 
+import os
 import re
+import ssl
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -19,6 +21,7 @@ _PLAIN_HEADERS = frozenset(
 _REASON_KEYS = ("error", "message", "description", "detail", "title", "errors")
 _PERSONAL = re.compile(r"[^\s@\"']+@[^\s@\"']+|\+?\d[\d\s-]{6,}\d")
 _REASON_LENGTH = 200
+_SSL = re.compile(r"^\[[^\]]*\] | \(_ssl\.c:\d+\)$")
 
 Complaint = Callable[[Any, httpx.Response], AdapterError | None]
 """What a vendor's answer complains of beside its status: given the decoded body and the response."""
@@ -64,7 +67,7 @@ async def exchange(
     try:
         response = await http.request(method, path, **options)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError) as error:
-        raise Retryable(f"{what}: no connection ({type(error).__name__})") from error
+        raise Retryable(f"{what}: no connection ({_no_connection(error)})") from error
     except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
         raise Fatal(f"{what}: the configured address is not usable ({type(error).__name__})") from error
     except httpx.LocalProtocolError as error:
@@ -79,6 +82,19 @@ async def exchange(
     if response.is_success:
         return response
     raise _sorted(response, what, may_have_acted=may_have_acted, secrets=secrets)
+
+
+def _no_connection(error: BaseException) -> str:
+    """Why there is no connection, in the words of the system, or those of TLS."""
+    why = type(error).__name__
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLError):
+            why = _SSL.sub("", str(cause.strerror))
+        elif isinstance(cause, OSError) and cause.strerror:
+            why = os.strerror(cause.errno) if cause.errno and cause.errno > 0 else cause.strerror
+        cause = cause.__cause__
+    return why
 
 
 def body_of(response: httpx.Response) -> Any:

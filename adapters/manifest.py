@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 import msgspec
 
-from adapters.errors import InvalidSettings
+from adapters.errors import InvalidSettings, ManifestError
 from adapters.hints import cured, meant
 from adapters.model import CHANNELS, Channel
 
@@ -92,12 +92,18 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     choices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Of a channel, the choices."""
+        """Refuse what would lie open, or could not be read; of a channel, the choices."""
+        if self.secret and self.default is not None:
+            raise ValueError(f"the secret {self.name} has a `default`: no secret belongs into this file")
+        if not self.name.isidentifier():
+            raise ValueError(f"{self.name!r} can't be a field's name: use letters, digits and _")
         if self.type == "channel":
             msgspec.structs.force_setattr(self, "choices", self.choices or tuple(CHANNELS))
             _require_channels(self.choices)
 
 
+_PEM = "-----BEGIN "
+"""Keys that have several lines."""
 _EXPECTED = {
     "flag": "true or false",
     "integer": "a whole number",
@@ -133,6 +139,11 @@ class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     only: tuple[str, ...] = ()
     headers: LimitHeaders = LimitHeaders()
 
+    def __post_init__(self) -> None:
+        """Refuse what would stop everything, or nothing."""
+        if self.requests < 1 or not self.seconds > 0:
+            raise ValueError("a limit is so many `requests` (1 or more) in so many `seconds` (more than 0)")
+
     @property
     def window(self) -> timedelta:
         """The window as a duration."""
@@ -166,15 +177,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Read the `manifest.toml` in the folder of the adapter's module."""
         path = Path(inspect.getfile(adapter)).with_name("manifest.toml")
         if not path.is_file():
-            raise TypeError(f"{adapter.__qualname__} has no manifest: {path} is missing")
+            raise ManifestError(f"{adapter.__qualname__} has no manifest: {path} is missing")
         try:
             given = tomllib.loads(path.read_text(encoding="utf-8"))
             _require_our_contract(given.get("contract", CONTRACT))  # before fields that we can't know
             return msgspec.convert(given, cls)
         except msgspec.ValidationError as error:
-            raise TypeError(f"{path} is not a manifest: {cured(cls, error)}") from error
+            raise ManifestError(f"{path} is not a manifest: {cured(cls, error)}") from error
         except ValueError as error:
-            raise TypeError(f"{path} is not a manifest: {error}") from error
+            raise ManifestError(f"{path} is not a manifest: {error}") from error
 
     def can(self, capability: Capability | str) -> bool:
         """Whether the adapter declares this capability."""
@@ -266,6 +277,10 @@ class Settings:
         active = tuple(given) if isinstance(given, list | tuple) else (given,)
         if not all(isinstance(secret, str) and secret for secret in active):
             raise self._invalid(field.name, "must be a non-empty text, or a list of them; quote it")
+        if any(secret != secret.strip() or not (secret.isprintable() or _PEM in secret) for secret in active):
+            raise self._invalid(
+                field.name, "has a space or a line break at its end, or within: copy it again"
+            )
         return active
 
     def _invalid(self, field: str, problem: str) -> InvalidSettings:

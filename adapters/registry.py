@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 
+from adapters.blame import place, why_not_loaded
 from adapters.contract import Adapter
-from adapters.errors import AdapterError, BrokenAdapter, Fatal
+from adapters.errors import AdapterError, BrokenAdapter, Fatal, InvalidSettings
 from adapters.hints import meant
 from adapters.manifest import Manifest, Settings
 from adapters.stand_in import StandIn
@@ -41,18 +42,30 @@ def get(name: str, settings: Mapping[str, Any] | None = None) -> type[Adapter]:
 
 
 def _load(entry: EntryPoint, *others: EntryPoint) -> type[Adapter]:
-    places = sorted({each.value for each in (entry, *others)})
-    if len(places) > 1:
-        told = f"several installed adapters are called {entry.name!r}: {', '.join(places)}"
-        raise BrokenAdapter(f"{told}; uninstall all but one")
+    rivals = {each.value: each for each in (entry, *others)}
+    if len(rivals) > 1:
+        told = ", ".join(
+            sorted(f"{source_of(each) or 'somebody'} ({value})" for value, each in rivals.items())
+        )
+        raise BrokenAdapter(
+            f"several installed adapters are called {entry.name!r}: {told}; uninstall all but one"
+        )
+    what = f"the adapter {entry.name!r} ({entry.value})"
     try:
         adapter = entry.load()
     except (Exception, SystemExit) as error:  # a third party's import may raise anything, even try to leave
-        told = f"the adapter {entry.name!r} ({entry.value}) can't be loaded: {error!r}"
-        raise BrokenAdapter(told) from error
+        raise BrokenAdapter(f"{what} can't be loaded: {why_not_loaded(entry, error)}") from error
     if not (isinstance(adapter, type) and issubclass(adapter, Adapter)):
-        raise BrokenAdapter(f"the adapter {entry.name!r} ({entry.value}) is no Adapter class")
+        cure = "name one, as in package.module:Class, that inherits from adapters.contract.Adapter"
+        raise BrokenAdapter(f"{what} is no Adapter class: {cure}")
+    if lacking := sorted(getattr(adapter, "__abstractmethods__", ())):
+        raise BrokenAdapter(f"{what} is not finished: define its abstract methods {', '.join(lacking)}")
     return adapter
+
+
+def source_of(entry: EntryPoint) -> str:
+    """The distribution that an adapter comes from, with its version; empty where none is known."""
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else ""
 
 
 def manifest_of(name: str, settings: Mapping[str, Any] | None = None) -> Manifest:
@@ -113,6 +126,7 @@ def make(
         BrokenAdapter: it fails when it is made.
     """
     checked = Settings(adapter.manifest, settings, connection=connection)
+    what = f"connection {connection!r} ({adapter.manifest.title})"
     try:
         http = httpx.AsyncClient(
             **adapter.endpoint(checked),
@@ -123,5 +137,16 @@ def make(
         return adapter(settings=checked, http=http)
     except AdapterError:
         raise
+    except httpx.InvalidURL as error:
+        raise InvalidSettings(f"{what}: its address can't be used: {error}") from error
+    except UnicodeEncodeError as error:  # it holds the whole text, and that may be a secret
+        cure = "copy them again, without signs that no header can carry, such as full-width letters"
+        raise InvalidSettings(f"{what}: its credentials can't be sent; {cure}") from error
     except (Exception, SystemExit) as error:  # a third party's code may raise anything
-        raise BrokenAdapter(f"connection {connection!r}: {adapter.__name__} fails: {error!r}") from error
+        told = repr(error)
+        for secret in checked.every_secret:
+            told = told.replace(secret, "•••")
+        where = place(error, adapter.home())
+        raise BrokenAdapter(
+            f"connection {connection!r}: {adapter.__name__} fails: {told}{where and f' ({where})'}"
+        ) from error

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import difflib
 import hashlib
 import hmac
 import re
@@ -17,6 +18,14 @@ from adapters.errors import BadSignature
 from adapters.webhook import Webhook
 
 _PART = re.compile(r"\{([^{}]+)\}")
+
+
+_COVERED = ("body", "md5_body", "timestamp", "method", "url", "secret")
+
+
+def _resembling(name: str) -> str:
+    """The part of a webhook that somebody may have meant who wrote this name; empty if none."""
+    return next(iter(difflib.get_close_matches(name.lower(), _COVERED, n=1, cutoff=0.8)), "")
 
 
 class Values(Protocol):
@@ -66,6 +75,12 @@ class Signature(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError("say where the {timestamp} stands: timestamp_header or timestamp_parameter")
         if self.method != "shared" and self.encoding == "plain":
             raise ValueError("a digest is bytes: encode it as hex, base64 or base64_hex")
+        covered = _PART.findall(self.template)
+        if not covered:
+            raise ValueError("`signed` covers nothing: name the parts in braces, such as {body}")
+        for name in covered:
+            if "-" not in name and name not in _COVERED and (close := _resembling(name)):
+                raise ValueError(f"{{{name}}} would be a header's name; did you mean {{{close}}}?")
 
     @property
     def place(self) -> str:

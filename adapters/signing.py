@@ -36,6 +36,12 @@ class Signed(httpx.Auth):
         self._parameters = parameters
         self._clock = clock
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The query parameters that it adds."""
+        places = {self._signature.parameter, self._signature.timestamp_parameter}
+        return frozenset({name for name in places if name} | self._parameters().keys())
+
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Put timestamp and signature where they belong."""
         if own := self._parameters():

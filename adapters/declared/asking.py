@@ -27,6 +27,8 @@ class Request(Part, frozen=True, kw_only=True):
             raise ValueError("a request has one of `get`, `post`, `put`, `patch` and `delete`, with its path")
         if self.body is not None and self.form is not None:
             raise ValueError("a request has a `body` (JSON) or a `form`, not both")
+        if self.get is not None and (self.body is not None or self.form is not None):
+            raise ValueError("a `get` carries no body: put it into `query`, or write `post`")
 
     @property
     def verb(self) -> tuple[str, InRequest]:
@@ -120,6 +122,12 @@ class Listing(Request, frozen=True, kw_only=True):
     last: OfAnswer | None = None
     head: Search | None = None
     customer: OfItem | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be meant."""
+        super().__post_init__()
+        if self.size < 0:
+            raise ValueError("`size` is how many a full page holds: 1 or more")
 
 
 class Lookup(Request, frozen=True, kw_only=True):

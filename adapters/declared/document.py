@@ -1,7 +1,7 @@
 """A YAML file read with its places, so that every mistake can say where it is."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ _STEP = re.compile(r"\.(\w+)|\[(\d+)\]|(\[\.\.\.\])")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.+)`")
 _MISSING = re.compile(r"Object missing required field `(.+)`")
 _QUOTED = re.compile(r"^Invalid (?:enum )?value '(.*)'$")
+_KEY = re.compile(r"`(\w+)` ")
 _MOST = 200
 _LARGEST = 20_000
 """More values than any description needs; a few anchors that repeat each other would make millions."""
@@ -34,6 +35,12 @@ class DescriptionError(InvalidSettings):
     def __init__(self, flaws: tuple[str, ...]) -> None:
         super().__init__("\n".join(flaws))
         self.flaws = flaws
+
+
+def _cure(problem: str) -> str:
+    if r"'\t'" in problem:
+        return "indent with spaces, not with tabs"
+    return "put texts that hold { } : or # in quotes"
 
 
 class Document:
@@ -57,7 +64,7 @@ class Document:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             where = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-            cure = "put texts that hold { } : or # in quotes"
+            cure = _cure(str(error.problem))
             told = f"{path}{where}: not YAML: {error.problem or error.context}; {cure}"
             raise DescriptionError((told,)) from error
         if not isinstance(node, MappingNode):
@@ -87,22 +94,30 @@ class Document:
 
         `hook` makes the values of types that msgspec doesn't know, and raises ValueError.
         """
-        value, failed = self.value, _Failed(hook)
         for _ in range(_MOST):
             try:
-                return msgspec.convert(value, kind, dec_hook=failed)
+                return msgspec.convert(self.value, kind, dec_hook=hook)
             except msgspec.ValidationError as error:
-                if not self._note_and_remove(value, kind, str(error), failed):
+                if not self._note_and_remove(kind, str(error), hook):
                     return None
         return None
 
-    def _note_and_remove(self, value: Any, kind: type, message: str, failed: "_Failed") -> bool:
+    @property
+    def is_flawed(self) -> bool:
+        """Whether anything was wrong so far."""
+        return bool(self._flaws)
+
+    def _note_and_remove(self, kind: type, message: str, hook: Hook) -> bool:
         """Note what msgspec says, and take the culprit out, so that the next one shows."""
+        value = self.value
         reason, _, where = message.partition(" - at `")
         is_key = where.startswith("key` in `")
         named = _QUOTED.search(reason)
-        culprits = (failed.given, named[1] if named else None)
-        place = _followed(value, where.removeprefix("key` in `").removesuffix("`"), culprits)
+        place = _followed(
+            value,
+            where.removeprefix("key` in `").removesuffix("`"),
+            lambda partly: _told_of(partly, kind, hook) == message,
+        )
         if is_key and named:
             place = (*place, named[1])
         unknown, missing = _UNKNOWN.match(reason), _MISSING.match(reason)
@@ -110,14 +125,19 @@ class Document:
             place = (*place, unknown[1])
             known = names(kind, place[:-1])
             self.refuse(place, f"`{unknown[1]}` is unknown here; {meant(unknown[1], known)}")
-        elif not missing:
-            self.refuse(
-                place, _readable(reason, named[1] if named else "", choices(kind, place, is_key=is_key))
-            )
-        elif (*place, missing[1]) not in self._gone:
-            self.refuse(place, f"`{missing[1]}` is missing")
+        elif missing:
+            if (*place, missing[1]) not in self._gone:
+                self.refuse(place, f"`{missing[1]}` is missing")
+        elif not any(each[: len(place)] == place for each in self._gone):  # else it may only lack what went
+            known = choices(kind, place, is_key=is_key)
+            self.refuse(self._nearer(place, reason), _readable(reason, named[1] if named else "", known))
         self._gone.add(place)
         return self._removed(value, place)
+
+    def _nearer(self, place: Place, reason: str) -> Place:
+        """The place of the key that a reason begins with, where there is one."""
+        key = _KEY.match(reason)
+        return (*place, key[1]) if key and (*place, key[1]) in self._marks else place
 
     def _removed(self, value: Any, place: Place) -> bool:
         if not place:
@@ -194,50 +214,60 @@ class Document:
         self._marks[place] = (node.start_mark.line, node.start_mark.column)
 
 
-class _Failed:
-    """A hook that remembers what it was given last: where msgspec can't say which key it was."""
-
-    def __init__(self, hook: Hook) -> None:
-        self._hook = hook
-        self.given: Any = None
-
-    def __call__(self, kind: type, given: Any) -> Any:
-        self.given = given
-        return self._hook(kind, given)
+def _told_of(value: Any, kind: type, hook: Hook) -> str:
+    """What msgspec says of a value first; nothing if it may be one."""
+    try:
+        msgspec.convert(value, kind, dec_hook=hook)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return ""
 
 
-def _followed(value: Any, where: str, culprits: tuple[Any, Any]) -> Place:
-    """The place that msgspec names; `[...]` is any value of a mapping, known by the culprit."""
-    given, named = culprits
+def _followed(value: Any, where: str, is_it: Callable[[Any], bool]) -> Place:
+    """The place that msgspec names; for `[...]`, any value of a mapping, the one that alone is wrong, too."""
     place: list[Any] = []
+    inner = value
     for name, index, any_key in _STEP.findall(where):
         step: Any = name or (int(index) if index else None)
-        if any_key and isinstance(value, dict):
-            same = (key for key, each in value.items() if _holds(each, given))
-            step = next(same, None) or next((key for key, each in value.items() if each == named), None)
-        if step is None or (isinstance(value, dict) and step not in value):
+        if any_key and isinstance(inner, dict):
+            step = next((key for key in inner if is_it(_only(value, place, key))), None)
+        if step is None or (isinstance(inner, dict) and step not in inner):
             break
         place.append(step)
-        value = value[step]
+        inner = inner[step]
     return tuple(place)
 
 
-def _holds(value: Any, culprit: Any) -> bool:
-    """Whether the very culprit is somewhere in a value."""
-    if value is culprit:
-        return culprit is not None
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(_holds(each, culprit) for each in inner)
+def _only(value: Any, place: Sequence[Any], key: Any) -> Any:
+    """The value with, of the mapping at that place, this one key alone."""
+    if not place:
+        return {key: value[key]}
+    step, *rest = place
+    changed = _only(value[step], rest, key)
+    if isinstance(value, list):
+        return [*value[:step], changed, *value[step + 1 :]]
+    return {**value, step: changed}
 
 
 _READABLE: Mapping[str, str] = {
-    "Expected `str`": "a text is expected: put it in quotes",
-    "Expected `object`": "a mapping of names to values is expected",
-    "Expected `array`": "a list is expected: begin each item with a dash",
+    "str": "a text is expected: put it in quotes",
+    "int": "a whole number is expected, without quotes",
+    "float": "a number is expected, without quotes",
+    "bool": "true or false is expected, without quotes",
+    "object": "a mapping of names to values is expected, such as `name: value` on lines of their own",
+    "array": "a list is expected: begin each item with a dash",
 }
+_EXPECTED = re.compile(r"Expected `([^`]+)`, got `([^`]+)`")
 
 
 def _readable(reason: str, named: str, known: tuple[str, ...]) -> str:
     if named and known:
         return f"`{named}` is none of the words that are known here; {meant(named, known)}"
-    return next((cure for start, cure in _READABLE.items() if reason.startswith(start + ", ")), reason)
+    expected = _EXPECTED.match(reason)
+    if expected is None:
+        return reason
+    if known:
+        return f"one of our words is expected: {', '.join(known)}; the vendor's own stands before the colon"
+    wanted = [each for each in expected[1].split(" | ") if each != "null"]
+    cures = [_READABLE[each] for each in wanted if each in _READABLE]
+    return "; or ".join(cures) if cures else reason

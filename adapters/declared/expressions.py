@@ -1,6 +1,6 @@
 """Expressions in CEL, and texts that hold some: compiled once, checked before they ever run."""
 
-import difflib
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
@@ -9,24 +9,17 @@ from urllib.parse import quote
 import cel
 import msgspec
 
+from adapters.declared.checking import STRING, Path, checked
 from adapters.errors import Rejected
-from adapters.hints import meant
+from adapters.hints import Place
 from adapters.markup import marked_up, plain
 
-LONGEST = 4000
-_NAME = re.compile(r"[A-Za-z_]\w*")
-_LITERAL = re.compile(
-    r"""[rRbB]{0,2}(?:\"{3}(?:\\.|[^\\])*?\"{3}|'{3}(?:\\.|[^\\])*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
-      | //[^\n]* | (?<!\w)\d[\w.]*""",
-    re.VERBOSE | re.DOTALL,
-)
-_PATH = re.compile(r"(?<![\w.)\]])([A-Za-z_]\w*)((?:\s*\.\s*[A-Za-z_]\w*(?!\s*\())*)")
+_LITERAL = re.compile(STRING, re.DOTALL)
 _PLAIN = re.compile(r"\s*[A-Za-z_]\w*(?:\.[A-Za-z_]\w*|\[\d+\]|\[\"[^\"\\]*\"\])*\s*")
+_HOLE = "\0"
+_BRACES = re.compile(r"\{+\s*((?:command|settings|query|page|steps)\.[\w.]+|conversation_id)\s*\}+")
+"""How others write what is to be filled in."""
 _DOTTED = re.compile(r"\s*[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\s*")
-_CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
-_BOUND = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
-_WORDS = frozenset({"true", "false", "null", "in", "bool", "list", "map"})
-_SYNTAX = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?([^\n]+)")
 
 
 class Absent:
@@ -50,19 +43,12 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "json": parsed,
     "plain": plain,
     "html": marked_up,
-    "join": lambda items, between: str(between).join(map(str, items or ())),
+    "join": lambda items, between: str(between).join(map(str, items if isinstance(items, list) else ())),
     "split": lambda text, between: str(text or "").split(str(between) or None),
     "lower": lambda text: str(text or "").lower(),
 }
 """Ours, beside CEL's own. None raises: CEL would write that to the standard output."""
-_OWN = frozenset(
-    re.findall(
-        r"\w+",
-        """size contains startsWith endsWith matches timestamp duration int uint double string bytes has
-        all exists exists_one map filter type getFullYear getMonth getDate getDayOfMonth getDayOfWeek
-        getDayOfYear getHours getMinutes getSeconds getMilliseconds""",
-    )
-)
+_GIVEN = {name: len(inspect.signature(function).parameters) for name, function in FUNCTIONS.items()}
 
 
 def facts(**values: Any) -> cel.Context:
@@ -80,10 +66,11 @@ class Expression:
 
     reads: ClassVar[tuple[str, ...]] = ()
     secrets: ClassVar[bool] = False
-    __slots__ = ("_above", "_program", "source")
+    __slots__ = ("_above", "_program", "names", "source")
 
-    def __init__(self, source: str, program: cel.Program) -> None:
+    def __init__(self, source: str, program: cel.Program, names: frozenset[Path]) -> None:
         self.source = source
+        self.names = names
         self._program = program
         self._above = tuple(map(cel.compile, _above(source)))
 
@@ -91,8 +78,8 @@ class Expression:
         return f"{type(self).__name__}({self.source!r})"
 
     @classmethod
-    def compiled(cls, given: Any, settings: Mapping[str, bool]) -> Self:
-        """From what the file holds; `settings` are the declared ones, and whether each is secret.
+    def compiled(cls, given: Any, settings: Mapping[str, bool] | None) -> Self:
+        """From what the file holds; `settings` are the declared ones, if known, and whether each is secret.
 
         Raises:
             ValueError: it can't be used; says why, and the cure.
@@ -106,7 +93,7 @@ class Expression:
                 source = given
             case _:
                 raise ValueError("an expression is a text: put it in quotes")
-        return cls(source, _checked(source, cls.reads, settings, secrets=cls.secrets))
+        return cls(source, *checked(source, cls.reads, settings, functions=_GIVEN, secrets=cls.secrets))
 
     def value(self, context: cel.Context) -> Any:
         """What it gives; ABSENT where it can't be worked out of what there is. What is in null is null."""
@@ -168,18 +155,34 @@ class Template:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.source!r})"
 
+    @property
+    def names(self) -> frozenset[Path]:
+        """What it reads."""
+        return frozenset().union(*(part.names for part in self._parts if isinstance(part, Expression)))
+
+    @property
+    def literal(self) -> str:
+        """What stands in it as it is, with a mark where expressions are."""
+        return "".join(part if isinstance(part, str) else _HOLE for part in self._parts)
+
     @classmethod
-    def compiled(cls, given: Any, settings: Mapping[str, bool]) -> Self:
+    def compiled(cls, given: Any, settings: Mapping[str, bool] | None) -> Self:
         """From what the file holds. Raises ValueError, as expressions do."""
+        if isinstance(given, dict | list):
+            raise ValueError("this is a text: put it in quotes, JSON in single ones")  # noqa: TRY004 - msgspec wants it so
         if not isinstance(given, str):
-            raise ValueError("this is a text: put it in quotes")  # noqa: TRY004 - msgspec wants it so
+            raise ValueError("this is a text: put it in quotes")  # noqa: TRY004 - likewise
         parts: list[str | Expression] = []
         for literal, source in _holes(given):
             if literal:
                 parts.append(literal)
             if source:
-                parts.append(Expression(source, _checked(source, cls.reads, settings, secrets=cls.secrets)))
-        return cls(given, parts)
+                known = checked(source, cls.reads, settings, functions=_GIVEN, secrets=cls.secrets)
+                parts.append(Expression(source, *known))
+        made = cls(given, parts)
+        if found := _BRACES.search(made.literal):
+            raise ValueError(f"`{found[0]}` would be sent as it is: write ${{{found[1]}}}")
+        return made
 
     def value(self, context: cel.Context) -> Any:
         """The text; of a single expression its value. ABSENT where something in it is. Raises Rejected."""
@@ -218,12 +221,16 @@ class Tree:
     template: ClassVar[type[Template]] = Template
     __slots__ = ("_value", "source")
 
+    def texts(self) -> Iterator[tuple[Place, Template]]:
+        """Every text in it, by its place."""
+        return _texts(self._value, ())
+
     def __init__(self, value: Any, source: str) -> None:
         self._value = value
         self.source = source
 
     @classmethod
-    def compiled(cls, given: Any, settings: Mapping[str, bool]) -> Self:
+    def compiled(cls, given: Any, settings: Mapping[str, bool] | None) -> Self:
         """From what the file holds. Raises ValueError, as expressions do."""
         return cls(_planted(given, cls.template, settings), str(given))
 
@@ -232,7 +239,15 @@ class Tree:
         return _grown(self._value, context)
 
 
-def _planted(given: Any, template: type[Template], settings: Mapping[str, bool]) -> Any:
+def _texts(value: Any, place: Place) -> Iterator[tuple[Place, Template]]:
+    if isinstance(value, Template):
+        yield place, value
+    elif isinstance(value, dict | list):
+        for step, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(each, (*place, step))
+
+
+def _planted(given: Any, template: type[Template], settings: Mapping[str, bool] | None) -> Any:
     match given:
         case str():
             return template.compiled(given, settings)
@@ -298,57 +313,3 @@ def _end_of_hole(text: str, index: int) -> int:
         depth += {"{": 1, "}": -1}.get(text[index], 0)
         index += 1
     raise ValueError("a `${` is not closed by `}`")
-
-
-def _checked(
-    source: str, reads: tuple[str, ...], settings: Mapping[str, bool], *, secrets: bool
-) -> cel.Program:
-    """Compile; refuse what reads or calls something that is not there. Raises ValueError."""
-    if len(source) > LONGEST:
-        raise ValueError(f"an expression is longer than {LONGEST} characters: split it")
-    try:
-        program = cel.compile(source)
-    except ValueError as error:
-        raise ValueError(f"`{_brief(source)}` can't be read: {_syntax(str(error), source)}") from error
-    bare = _LITERAL.sub(lambda found: '""' if found[0][0] in "\"'rRbB" else " ", source)
-    for name in _CALL.findall(bare):
-        if name not in _OWN | FUNCTIONS.keys() | _WORDS:
-            close = difflib.get_close_matches(name, sorted(_OWN | FUNCTIONS.keys()), n=1, cutoff=0.6)
-            cure = f"did you mean {close[0]}?" if close else f"ours are: {', '.join(FUNCTIONS)}"
-            raise ValueError(f"`{_brief(source)}`: there is no function {name}; {cure}")
-    bound = set(_BOUND.findall(bare))
-    for found in _PATH.finditer(bare):
-        root, rest = found[1], [part.strip() for part in found[2].split(".")[1:]]
-        after = bare[found.end() :].lstrip()
-        if root in _WORDS | bound or (not rest and after.startswith("(")):
-            continue
-        if root not in reads:
-            raise ValueError(f"`{_brief(source)}`: nothing is called {root} here; {meant(root, reads)}")
-        if root == "settings" and rest:
-            _check_setting(rest[0], settings, secrets=secrets)
-    return program
-
-
-def _check_setting(name: str, settings: Mapping[str, bool], *, secrets: bool) -> None:
-    if name not in settings:
-        raise ValueError(f"settings.{name} is none of the fields; {meant(name, tuple(settings))}")
-    if settings[name] and not secrets:
-        raise ValueError(f"settings.{name} is secret: it may be sent, but not read here")
-
-
-def _brief(source: str) -> str:
-    line = " ".join(source.split())
-    return line if len(line) <= 80 else f"{line[:77]}…"  # noqa: PLR2004 - a line of a terminal
-
-
-def _syntax(message: str, source: str) -> str:
-    found = _SYNTAX.search(message)
-    reason = found[3].partition(" expecting ")[0].replace("'<EOF>'", "the end") if found else "not CEL"
-    words = set(_NAME.findall(source))
-    if words & {"and", "or", "not"}:
-        return f"{reason}; write && for and, || for or, ! for not"
-    if re.search(r"[^=!<>]=[^=]", source):
-        return f"{reason}; write == to compare"
-    if "${" in source:
-        return f"{reason}; ${{…}} is for texts that are sent: here write the expression alone"
-    return f"{reason}; expressions are CEL, such as it.author.name"

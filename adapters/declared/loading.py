@@ -9,6 +9,8 @@ from typing import Any
 from adapters.declared.description import Command, Description, Hook, Listing, Signing
 from adapters.declared.document import Document
 from adapters.declared.expressions import Expression, Template, Tree
+from adapters.declared.reach import unreachable
+from adapters.declared.risks import risky
 from adapters.hints import Place, meant
 from adapters.manifest import CONTRACT, Capability, Manifest
 from adapters.model import CHANNELS, Channel
@@ -24,7 +26,6 @@ _FINDS = {
     "customer": (Capability.FIND_CUSTOMER, "customer"),
 }
 _MARKS = {"number": "page.number", "offset": "page.offset", "cursor": "page.cursor"}
-_STEP_NAME = re.compile(r"\bsteps\.(\w+)")
 _QUOTED = re.compile(r"""["'](\w+)["']""")
 _SETTING = re.compile(r"\{setting:([^{}]+)\}")
 
@@ -46,7 +47,7 @@ def load(path: Path) -> Description:
         raise NotImplementedError(kind)
 
     description = document.convert(Description, hook)
-    if description is not None:
+    if description is not None and not document.is_flawed:  # else they would tell of what was taken out
         for place, reason in _faults(description):
             document.refuse(place, reason)
     document.close()
@@ -107,9 +108,11 @@ def _takes_files(command: Command) -> bool:
     return any(request.files or "uploads" in request.sources for request in command.requests)
 
 
-def _settings(fields: Any) -> dict[str, bool]:
-    """The declared settings, and which are secret, as far as can be read yet."""
-    given = [each for each in fields if isinstance(each, dict)] if isinstance(fields, list) else []
+def _settings(fields: Any) -> dict[str, bool] | None:
+    """The declared settings, and which are secret; None if they can't be read: that is told by itself."""
+    if not isinstance(fields, list | None):
+        return None
+    given = [each for each in fields or () if isinstance(each, dict)]
     return {each["name"]: each.get("secret") is True for each in given if isinstance(each.get("name"), str)}
 
 
@@ -126,8 +129,8 @@ def _faults(description: Description) -> Iterator[Fault]:
     for name, (_, record) in _FINDS.items():
         if getattr(description.find, name):
             yield from _lacking(description, ("find", name), record)
-    for name, command in description.commands.items():
-        yield from _command_faults(("commands", name), command)
+    yield from unreachable(description)
+    yield from risky(description)
     if "set_status" in description.commands and not description.statuses:
         yield ("commands", "set_status"), "say in `statuses` which of the vendor's words is which of ours"
     if isinstance(description.auth, Signing):
@@ -195,13 +198,3 @@ def _listing_faults(kind: str, listing: Listing) -> Iterator[Fault]:
         yield place, "say how many a full page holds (`size`): the offset grows by that"
     if listing.next.most is not None and listing.order != "oldest":
         yield (*place, "next", "most"), "only with `order: oldest` a walk can begin again in the middle"
-
-
-def _command_faults(place: Place, command: Command) -> Iterator[Fault]:
-    known: list[str] = []
-    for index, request in enumerate(command.requests):
-        for name in _STEP_NAME.findall(f"{request.sources}\n{request.when.source if request.when else ''}"):
-            if name not in known:
-                cure = f"no request before this one is called so (`as: {name}`); {meant(name, known)}"
-                yield (*place, "requests", index), f"steps.{name}: {cure}"
-        known += [request.name] if request.name else []

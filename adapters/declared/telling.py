@@ -1,11 +1,14 @@
 """What a description may say of records, of webhooks, and of the changes that they mean."""
 
 from datetime import timedelta
+from http import HTTPStatus
 
 import msgspec
 
 from adapters.declared.places import OfEvent, OfHandshake, OfHook, OfRecord, Part, ToHook
 from adapters.signatures import Signature
+
+_LAST = 599
 
 
 class DeclaredSignature(Signature, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -16,6 +19,8 @@ class DeclaredSignature(Signature, frozen=True, kw_only=True, forbid_unknown_fie
     def __post_init__(self) -> None:
         """Take the tolerance over."""
         super().__post_init__()
+        if self.minutes is not None and self.minutes <= 0:
+            raise ValueError("`minutes` is how old a webhook may be: more than 0, or null for any age")
         held = None if self.minutes is None else timedelta(minutes=self.minutes)
         msgspec.structs.force_setattr(self, "tolerance", held)
 
@@ -193,6 +198,11 @@ class Reply(Part, frozen=True, kw_only=True):
     body: ToHook | None = None
     content_type: str = "application/json"
 
+    def __post_init__(self) -> None:
+        """Refuse what would be no acknowledgement."""
+        if not HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES:
+            raise ValueError("`status` says that a webhook was taken: 200 to 299")
+
 
 class Handshake(Part, frozen=True, kw_only=True):
     """A request that only proves that we are there; it brings nothing."""
@@ -221,3 +231,8 @@ class Hook(Part, frozen=True, kw_only=True):
     reply: Reply = Reply()
     handshake: Handshakes = Handshakes()
     unavailable: int = 503
+
+    def __post_init__(self) -> None:
+        """Refuse what would lose webhooks."""
+        if not HTTPStatus.BAD_REQUEST <= self.unavailable <= _LAST:
+            raise ValueError("`unavailable` is a status after which the vendor sends again: 400 to 599")

@@ -1,13 +1,13 @@
 """Running the checks on a subject, and what it earns by them."""
 
 import logging
-import traceback
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
+from adapters.blame import place
 from adapters.manifest import Tier
 from adapters.testing import checks as _  # noqa: F401 - it enters them
 from adapters.testing.checking import CHECKS, TIERS, Check, NotApplicable
@@ -75,14 +75,7 @@ async def run(subject: Subject) -> Report:
 
 def _place(error: BaseException, subject: Subject) -> str:
     """The line of the adapter's own at which it broke; empty where that isn't to blame."""
-    culprit = error.__cause__ or error
-    own = [
-        frame
-        for frame in traceback.extract_tb(culprit.__traceback__)
-        if Path(frame.filename).is_relative_to(subject.adapter.home())
-        and not Path(frame.filename).is_relative_to(_KIT)
-    ]
-    return f"{Path(own[-1].filename).name}:{own[-1].lineno}, in {own[-1].name}" if own else ""
+    return place(error.__cause__ or error, subject.adapter.home(), but=_KIT)
 
 
 async def run_one(each: Check, subject: Subject, file: str = "") -> Result:

@@ -1,12 +1,14 @@
 """What each adapter can do: declared in its manifest, and its tier earned by running the conformance kit."""
 
 import asyncio
+import os
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from msgspec import Struct
 
 from adapters import registry
-from adapters.errors import BrokenAdapter
+from adapters.errors import BrokenAdapter, Fatal
 from adapters.manifest import Capability, Manifest, Tier
 from adapters.model import CHANNELS, Channel
 from adapters.testing.running import Report, run
@@ -37,7 +39,7 @@ def entries(*, shipped: bool = False) -> list[Entry]:
     for entry in sorted(entry_points(group=registry.GROUP), key=lambda each: each.name):
         if shipped and not (entry.dist and entry.dist.name == _SHIPPED):
             continue
-        source = f"{entry.dist.name} {entry.dist.version}" if entry.dist else ""
+        source = registry.source_of(entry)
         try:
             adapter = registry.get(entry.name)
         except BrokenAdapter as error:
@@ -54,8 +56,13 @@ def examine(name: str) -> Report:
     Raises:
         Fatal: there is none, or it is broken.
     """
-    is_file = name.endswith((".yaml", ".yml"))
-    adapter = registry.get("http", {"description": name}) if is_file else registry.get(name)
+    if name.endswith((".yaml", ".yml")):
+        return asyncio.run(run(Subject(registry.get("http", {"description": name}))))
+    if os.sep in name or (Path(name).is_dir() and name not in registry.names()):
+        raise Fatal(f"{name} is no adapter's name: name an installed one, or a description's file (.yaml)")
+    adapter = registry.get(name)
+    if "of" in vars(adapter):
+        raise Fatal(f"the adapter {name!r} is made of a description: name its file, such as acme.yaml")
     return asyncio.run(run(Subject(adapter)))
 
 

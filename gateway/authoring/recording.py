@@ -2,27 +2,23 @@
 
 import json
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
 from adapters.contract import Adapter
 from adapters.errors import AdapterError, BadSignature
-from adapters.manifest import Capability
-from adapters.model import ConversationChanged, PullKind
+from adapters.signing import Signed
 from adapters.webhook import HookReply, Webhook
+from gateway.authoring.asking import explained
 from gateway.authoring.redaction import Redactor
 
-_PAGES = 2
+_LONGEST = 60
 _NAMES = ("event", "topic", "type", "eventType", "event_type", "subscriptionType", "action", "trigger")
-_LISTED = {
-    PullKind.CUSTOMERS: Capability.PULL_CUSTOMERS,
-    PullKind.CONVERSATIONS: Capability.PULL_CONVERSATIONS,
-    PullKind.MESSAGES: Capability.PULL_MESSAGES,
-}
 
 
 class Recorder(httpx.AsyncBaseTransport):
@@ -30,72 +26,77 @@ class Recorder(httpx.AsyncBaseTransport):
 
     def __init__(self, vendor: httpx.AsyncBaseTransport) -> None:
         self._vendor = vendor
-        self._kept: list[tuple[httpx.Request, int, bytes]] = []
+        self._kept: list[tuple[httpx.Request, httpx.Response]] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One exchange."""
         answer = await self._vendor.handle_async_request(request)
-        content = await answer.aread()
-        self._kept.append((request, answer.status_code, content))
+        await answer.aread()
+        self._kept.append((request, answer))
         return answer
 
     async def aclose(self) -> None:
         """Close the vendor."""
         await self._vendor.aclose()
 
-    def write(self, folder: Path, redactor: Redactor) -> list[Path]:
-        """One file for each exchange, numbered in their order."""
+    def start_over(self) -> None:
+        """Forget what was answered so far."""
+        self._kept.clear()
+
+    def write(self, folder: Path, redactor: Redactor, *, own: Collection[str] = ()) -> list[Path]:
+        """One file for each exchange; the first that fits is played back: those that ask for more come first.
+
+        `own` names the query parameters that are credentials: the kit's are others.
+        """
         folder.mkdir(parents=True, exist_ok=True)
+        for _, answer in self._kept:  # first of all, so that whatever is asked by it later becomes the same
+            _body(answer, redactor)
         written = []
-        for number, (request, status, content) in enumerate(self._kept, 1):
-            last = re.sub(r"\W+", "_", request.url.path.rpartition("/")[2]) or "root"
+        every = [(request, _answer(request, answer, redactor, own)) for request, answer in self._kept]
+        every.sort(key=lambda each: -len(each[1]["query"]))
+        for number, (request, told) in enumerate(every, 1):
+            last = re.sub(r"\W+", "_", told["request"].rpartition("/")[2])[:_LONGEST] or "root"
             path = folder / f"recorded_{number:02}_{request.method.lower()}_{last}.json"
-            _write(path, _answer(request, status, content, redactor))
+            _write(path, told)
             written.append(path)
         return written
 
 
-def _answer(request: httpx.Request, status: int, content: bytes, redactor: Redactor) -> dict[str, Any]:
-    query = {name: redactor.text(value, name) for name, value in request.url.params.items()}
-    told: dict[str, Any] = {"request": f"{request.method} {request.url.path}", "query": query}
-    if status != httpx.codes.OK:
-        told["status"] = status
+def credential_parameters(adapter: Adapter) -> frozenset[str]:
+    """The query parameters by which an adapter shows who it is: with every request, others each time."""
+    signed = adapter.http.auth
+    return frozenset(adapter.http.params) | (signed.names if isinstance(signed, Signed) else frozenset())
+
+
+def _answer(
+    request: httpx.Request, answer: httpx.Response, redactor: Redactor, own: Collection[str]
+) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "request": f"{request.method} {redactor.path(request.url.path)}",
+        "query": _query(request.url, redactor, own),
+    }
+    if answer.status_code != httpx.codes.OK:
+        told["status"] = answer.status_code
+    if following := answer.links.get("next", {}).get("url"):
+        url = request.url.join(following)
+        query = httpx.QueryParams(_query(url, redactor, own))
+        told["headers"] = {"link": f'<{quote(redactor.path(url.path))}?{query}>; rel="next"'}
+    return told | _body(answer, redactor)
+
+
+def _query(url: httpx.URL, redactor: Redactor, own: Collection[str]) -> dict[str, str]:
+    return {
+        name: redactor.told(value) if redactor.text(value, name) == value else redactor.text(value, name)
+        for name, value in url.params.items()
+        if name not in own and not redactor.holds_secret(value)
+    }
+
+
+def _body(answer: httpx.Response, redactor: Redactor) -> dict[str, Any]:
     try:
-        told["json"] = redactor.value(json.loads(content))
+        return {"json": redactor.value(json.loads(answer.content))}
     except ValueError:
-        told["text"] = redactor.text(content.decode("utf-8", "replace"))
-    return told
-
-
-async def ask(adapter: Adapter) -> list[tuple[str, str]]:
-    """Ask for whatever changes nothing: who we are, and two pages of each listing; what came of each.
-
-    Raises:
-        AdapterError: the credentials are no good.
-    """
-    told = [("credentials", await adapter.check())]
-    conversation = ""
-    for kind, needed in _LISTED.items():
-        if not adapter.manifest.can(needed) or (kind is PullKind.MESSAGES and not conversation):
-            continue
-        found, problem = 0, ""
-        cursor: str | None = None
-        for _ in range(_PAGES):
-            try:
-                page = await adapter.pull(
-                    kind, cursor, scope=conversation if kind is PullKind.MESSAGES else None
-                )
-            except AdapterError as error:
-                problem = f"; {type(error).__name__}: {error.detail}"
-                break
-            found += len(page.changes)
-            threads = [c.conversation.id for c in page.changes if isinstance(c, ConversationChanged)]
-            conversation = conversation or next(iter(threads), "")
-            if page.last:
-                break
-            cursor = page.cursor
-        told.append((f"{kind}", f"{found} on the first pages{problem}"))
-    return told
+        return {"text": redactor.text(answer.content.decode("utf-8", "replace"))}
 
 
 class Listener:
@@ -141,7 +142,10 @@ class Listener:
             signed = f"signature refused: {error.detail}"
         except AdapterError as error:
             signed = f"not understood: {error.detail}"
-        self.told.append(f"{self._keep(webhook.body).name}: {signed}")
+        except Exception as error:  # noqa: BLE001 - an author's adapter may raise anything: the body is kept
+            signed = explained(error, self._adapter)
+        kept = self._keep(webhook.body).name if webhook.body else f"{webhook.method} without a body"
+        self.told.append(f"{kept}: {signed}")
         return reply
 
     def _keep(self, body: bytes) -> Path:
@@ -168,7 +172,7 @@ def _webhook(scope: Mapping[str, Any], body: bytes) -> Webhook:
 def _name(value: Any) -> str:
     first = value[0] if isinstance(value, list) and value else value
     told = next((first[name] for name in _NAMES if first.get(name)), "") if isinstance(first, dict) else ""
-    return re.sub(r"\W+", "_", str(told)).strip("_").lower() or "webhook"
+    return re.sub(r"\W+", "_", str(told)).strip("_").lower()[:_LONGEST] or "webhook"
 
 
 def _free(folder: Path, name: str, suffix: str) -> Path:

@@ -11,6 +11,8 @@ from adapters import registry
 from config.refusal import RefusalError
 
 _TEMPLATE = Path(__file__).with_name("template")
+_ADDRESS = re.compile(r"https?://[^\s\"'\\/?#{}]+(?:/[^\s\"'\\?#{}]*)?")
+_TITLE = re.compile(r"[^\\\x00-\x1f]*[^\\\s\x00-\x1f][^\\\x00-\x1f]*")
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,40}")
 
 
@@ -51,25 +53,40 @@ def make(answers: Answers, into: Path) -> Path:
     Raises:
         ScaffoldError: the name can't be one or is taken, the address is none, or the folder is there already.
     """
-    if not _NAME.fullmatch(answers.name):
-        raise ScaffoldError(f"{answers.name!r} can't be an adapter's name: use small letters, digits and _")
-    if answers.name in registry.names():
+    require_free(answers.name)
+    if not _ADDRESS.fullmatch(answers.base_url):
         raise ScaffoldError(
-            f"an adapter {answers.name!r} is installed already; choose another name, or uninstall it"
+            f"{answers.base_url!r} is no address: begin it with https://, and end it before ? or #"
         )
-    if not answers.base_url.startswith(("https://", "http://")):
-        raise ScaffoldError(f"{answers.base_url!r} is no address: begin it with https://")
+    if not _TITLE.fullmatch(answers.title):
+        raise ScaffoldError(f"{answers.title!r} can't be a title: write what people call it, without \\")
     folder = into / answers.name
     if folder.exists():
         raise ScaffoldError(f"{folder} is there already; choose another name, or --into another folder")
-    words = _words(answers)
+    try:
+        _write(folder, _words(answers))
+    except OSError as error:
+        raise ScaffoldError(
+            f"{folder} can't be made ({error.strerror}); name another place by --into"
+        ) from error
+    return folder
+
+
+def require_free(name: str) -> None:
+    """Refuse a name that can't be one, or is taken. Raises ScaffoldError."""
+    if not _NAME.fullmatch(name):
+        raise ScaffoldError(f"{name!r} can't be an adapter's name: use small letters, digits and _")
+    if name in registry.names():
+        raise ScaffoldError(f"an adapter {name!r} is installed already; choose another name, or uninstall it")
+
+
+def _write(folder: Path, words: dict[str, str]) -> None:
     for path in sorted(_TEMPLATE.rglob("*.tmpl")):
         place = path.relative_to(_TEMPLATE).as_posix().removesuffix(".tmpl")
         target = folder / re.sub(r"^package/", f"{words['package']}/", place)
         target.parent.mkdir(parents=True, exist_ok=True)
         text = Template(path.read_text(encoding="utf-8")).substitute(words)
         target.write_text(text, encoding="utf-8")
-    return folder
 
 
 def _words(answers: Answers) -> dict[str, str]:

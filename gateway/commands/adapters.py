@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from contextlib import aclosing, suppress
 from pathlib import Path
+from socket import socket
 from typing import Annotated
 
 import typer
@@ -16,9 +17,10 @@ from adapters.testing.checking import TIERS
 from adapters.testing.running import Ending, Report
 from config.settings import ConfigError, load_settings
 from gateway.authoring import matrix as tables
-from gateway.authoring.recording import Listener, Recorder, ask
+from gateway.authoring.asking import Asked, ask
+from gateway.authoring.recording import Listener, Recorder, credential_parameters
 from gateway.authoring.redaction import Redactor
-from gateway.authoring.scaffold import Answers, Auth, Signing, make
+from gateway.authoring.scaffold import Answers, Auth, Signing, make, require_free
 from gateway.commands.common import ConfigOption, run
 from gateway.commands.terminal import out
 
@@ -90,9 +92,17 @@ def _tell(line: str) -> None:
     out.print(line, highlight=False, soft_wrap=True)
 
 
+def _free_name(name: str) -> str:
+    """Before anything is asked."""
+    require_free(name)
+    return name
+
+
 @app.command("new")
 def new(
-    name: Annotated[str, typer.Argument(help="Its name in settings: small letters, digits and _.")],
+    name: Annotated[
+        str, typer.Argument(help="Its name in settings: small letters, digits and _.", callback=_free_name)
+    ],
     *,
     title: Annotated[str, typer.Option(prompt="What is the vendor called?", help="What people call it.")],
     base_url: Annotated[str, typer.Option(prompt="Where is its API?", help="Where its API is.")],
@@ -126,8 +136,19 @@ def check(connection: Connection, config: ConfigOption = None) -> None:
 
 async def _check(name: str, config: Path | None) -> None:
     async with aclosing(_open(name, config)) as adapter:
-        for what, came in await ask(adapter):
-            _tell(f"{what}: {escape(came)}")
+        asked = await ask(adapter)
+    _tell_asked(asked)
+    _leave_if_wrong(asked)
+
+
+def _tell_asked(asked: list[Asked]) -> None:
+    for each in asked:
+        _tell(escape(str(each)))
+
+
+def _leave_if_wrong(asked: list[Asked]) -> None:
+    if any(each.problem for each in asked):
+        raise typer.Exit(1)
 
 
 @app.command("record")
@@ -135,11 +156,16 @@ def record(
     connection: Connection,
     config: ConfigOption = None,
     *,
-    into: Annotated[Path, typer.Option(help="The adapter's folder fixtures.")] = Path("fixtures"),
+    into: Annotated[Path, typer.Option(help="Where to write: the adapter's own folder `fixtures`.")] = Path(
+        "fixtures"
+    ),
     listen: Annotated[
-        int | None, typer.Option(help="Also keep the webhooks that come in at this port, until Ctrl-C.")
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Also keep the webhooks that come in at this port, until Ctrl-C."
+        ),
     ] = None,
-    most: Annotated[int, typer.Option(help="Stop after so many webhooks.")] = 100,
+    most: Annotated[int, typer.Option(min=1, help="Stop after so many webhooks.")] = 100,
 ) -> None:
     """Write what the vendor answers, and its webhooks, as fixtures without people and secrets.
 
@@ -150,23 +176,41 @@ def record(
 
 
 async def _record(name: str, config: Path | None, into: Path, listen: int | None, most: int) -> None:
+    bound = _bound(listen) if listen is not None else None
     recorder = Recorder(registry.open_transport())
     async with aclosing(_open(name, config, recorder)) as adapter:
         redactor = Redactor(adapter.settings.every_secret)
+        own = credential_parameters(adapter)
+        asked = await ask(adapter)
+        _tell_asked(asked)
         try:
-            for what, came in await ask(adapter):
-                _tell(f"{what}: {escape(came)}")
-        finally:
-            for path in recorder.write(into / "answers", redactor):
-                _tell(f"wrote {path}")
-        if listen is not None:
-            await _listen(Listener(adapter, into, redactor), listen, most)
+            written = recorder.write(into / "answers", redactor, own=own)
+            if bound is not None:
+                with suppress(asyncio.CancelledError):  # Ctrl-C
+                    await _listen(Listener(adapter, into, redactor), bound, most)
+                recorder.start_over()
+                asked = await ask(adapter)  # again: of what the webhooks told, the answers tell, too
+                written = recorder.write(into / "answers", redactor, own=own)
+        except OSError as error:
+            raise ConfigError(f"{error.filename or into}: can't be written ({error.strerror})") from error
+    for path in written:
+        _tell(f"wrote {path}")
+    _leave_if_wrong(asked)
 
 
-async def _listen(listener: Listener, port: int, most: int) -> None:
+def _bound(port: int) -> socket:
     from gateway import server  # noqa: PLC0415 - only who listens needs a server
 
-    bound = server.bind("127.0.0.1", port)
+    try:
+        return server.bind("127.0.0.1", port)
+    except OSError as error:
+        told = f"port {port} can't be had ({error.strerror}); name another with --listen"
+        raise ConfigError(told) from error
+
+
+async def _listen(listener: Listener, bound: socket, most: int) -> None:
+    from gateway import server  # noqa: PLC0415 - only who listens needs a server
+
     async with server.serving(listener, bound):
         address = f"http://127.0.0.1:{bound.getsockname()[1]}/"
         _tell(f"send webhooks to {address} (Ctrl-C ends)")

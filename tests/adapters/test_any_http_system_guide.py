@@ -84,6 +84,14 @@ def test_the_mistakes_are_told_as_printed(acme: Path) -> None:
     assert told(command) == expected
 
 
+def test_a_path_that_leads_nowhere_is_told_by_the_kit(acme: Path) -> None:
+    """As the guide says of `key: event.evnt_id`: no line of the file shows it, and no fixture has it."""
+    acme.write_text(acme.read_text(encoding="utf-8").replace("event.event_id", "event.evnt_id"))
+    said = told(CONSOLE[0][0])
+    assert "failed bronze shown: no fixture shows webhook.key (`event.evnt_id`)" in said
+    assert said.endswith("acme.yaml claims bronze, earns none")
+
+
 def test_the_example_means_what_it_says(acme: Path) -> None:
     """A customer's words, in a conversation that the bot has."""
     settings = {"api_key": "k", "webhook_secret": "s", "description": str(acme)}

@@ -41,6 +41,7 @@ from adapters.model import (
 
 T = "2026-11-14T12:00:0{}Z"
 HERE: dict[str, Any] = {"key": "k-1", "conversation_id": "3"}
+AT = "/x/${command.conversation_id}"
 
 
 def tickets(*seconds: int) -> list[dict[str, Any]]:
@@ -206,11 +207,11 @@ async def test_what_is_not_there_is_left_out_and_null_is_kept(tmp_path: Path) ->
 
 async def test_half_a_request_is_never_sent(tmp_path: Path) -> None:
     """What can't be worked out rejects the command, and names the expression."""
-    known = commanding("reply", {"post": "/x", "body": {"all": "${steps.before.tags + ['x']}"}})
+    known = commanding("reply", {"post": AT, "body": {"t": "${text}", "all": "${steps.before.tags + ['x']}"}})
     known["commands"]["reply"]["requests"].insert(0, {"get": "/x", "as": "before"})
     with pytest.raises(Rejected, match=r"steps\.before\.tags \+"):
         await pushed(tmp_path, known, Reply(text="x", author=Author.AI, **HERE), {"tags": None})
-    nowhere = commanding("assign", {"put": "/x/${command.assignee_id}"})
+    nowhere = commanding("assign", {"put": f"{AT}/${{command.assignee_id}}"})
     with pytest.raises(Rejected, match="isn't there"):
         await pushed(tmp_path, nowhere, Assign(**HERE))
 
@@ -218,18 +219,18 @@ async def test_half_a_request_is_never_sent(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", ["..", ".", ""])
 async def test_an_id_leads_nowhere_else(tmp_path: Path, number: str) -> None:
     """Whatever a webhook calls a conversation, no request leaves its place."""
-    known = commanding("set_status", {"put": "/t/${command.conversation_id}/x"})
+    known = commanding("set_status", {"put": "/t/${command.conversation_id}/x", "query": {"to": "${status}"}})
     with pytest.raises(Rejected, match="names nothing"):
         await pushed(tmp_path, known, SetStatus(key="k", conversation_id=number, status=Status.OPEN))
     command = SetStatus(key="k", conversation_id="../me", status=Status.OPEN)
     _, vendor = await pushed(tmp_path, known, command)
-    assert vendor.asked == ["PUT /api/t/..%2Fme/x"]
+    assert vendor.asked == ["PUT /api/t/..%2Fme/x?to=2"]
 
 
 async def test_a_person_speaks_under_their_name(tmp_path: Path) -> None:
     """`text` is what the customer is to read; the answer's id and time come back."""
     known = commanding(
-        "reply", {"post": "/x", "form": {"words": "${text}"}}, yields={"id": "answer.id", "at": "answer.at"}
+        "reply", {"post": AT, "form": {"words": "${text}"}}, yields={"id": "answer.id", "at": "answer.at"}
     )
     reply = Reply(text="你好", author=Author.AGENT, person=Person("1", "王芳"), **HERE)
     result, vendor = await pushed(tmp_path, known, reply)
@@ -260,7 +261,7 @@ async def test_one_request_may_need_the_answer_of_another(tmp_path: Path) -> Non
 
 async def test_our_words_become_the_vendors(tmp_path: Path) -> None:
     """The first of several, in its own type; one that there isn't is unsupported."""
-    known = commanding("set_status", {"put": "/t", "body": {"status": "${status}"}})
+    known = commanding("set_status", {"put": AT, "body": {"status": "${status}"}})
     _, vendor = await pushed(tmp_path, known, SetStatus(status=Status.RESOLVED, **HERE))
     assert body(vendor.seen[0]) == {"status": 4}
     with pytest.raises(Unsupported, match="snoozed"):
@@ -271,7 +272,7 @@ async def test_how_a_hand_over_was_taken(tmp_path: Path) -> None:
     """Queued, and at which place."""
     known = commanding(
         "hand_over",
-        {"post": "/take", "body": {"why": "${command.summary}"}},
+        {"post": f"{AT}/take", "body": {"why": "${command.summary}"}},
         yields={"reception": "answer.n > 0 ? 'queued' : 'accepted'", "position": "answer.n"},
     )
     result, _ = await pushed(tmp_path, known, HandOver(summary="s", **HERE), {"n": 4})
@@ -287,7 +288,7 @@ WITH_FILE = Reply(
 async def test_files_go_as_a_form_or_inside_the_body(tmp_path: Path) -> None:
     """As the vendor wants them; without files the body is JSON."""
     form = commanding(
-        "reply", {"post": "/x", "body": {"text": "${text}", "tags": ["a", "b"]}, "files": "files[]"}
+        "reply", {"post": AT, "body": {"text": "${text}", "tags": ["a", "b"]}, "files": "files[]"}
     )
     vendor = Vendor({"id": 1})
     adapter = connect(tmp_path, form, vendor)
@@ -299,12 +300,12 @@ async def test_files_go_as_a_form_or_inside_the_body(tmp_path: Path) -> None:
     await adapter.push(Reply(text="x", author=Author.AI, **HERE))
     assert body(vendor.seen[1]) == {"text": "x", "tags": ["a", "b"]}
 
-    inside = commanding(
-        "reply", {"post": "/x", "body": {"files": "${uploads.map(u, {'n': u.name, 'd': u.base64})}"}}
-    )
+    files = "${uploads.map(u, {'n': u.name, 'd': u.base64})}"
+    inside = commanding("reply", {"post": AT, "body": {"text": "${text}", "files": files}})
     vendor = Vendor({"id": 1})
     await connect(tmp_path, inside, vendor).push(WITH_FILE, (FILE,))
-    assert body(vendor.seen[0]) == {"files": [{"n": "收據.png", "d": base64.b64encode(b"\x89PNG").decode()}]}
+    told = {"n": "收據.png", "d": base64.b64encode(b"\x89PNG").decode()}
+    assert body(vendor.seen[0]) == {"text": "x", "files": [told]}
 
 
 def finding(**find: Any) -> Any:

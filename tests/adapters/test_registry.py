@@ -11,6 +11,7 @@ from msgspec import structs
 from adapters import registry
 from adapters.contract import Adapter
 from adapters.errors import BrokenAdapter, Fatal, InvalidSettings
+from adapters.manifest import Settings
 from adapters.vendors.memory.adapter import Memory
 
 SETTINGS = {"base_url": "http://127.0.0.1:9", "token": "t", "webhook_secret": "s"}
@@ -39,13 +40,23 @@ def test_the_shipped_adapters_are_installed() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["no.such.module:Thing", "adapters.contract:Nothing", "json:dumps", "httpx:AsyncClient"]
+    ("value", "cure"),
+    [
+        ("no.such.module:Thing", "there is no module no: mend the entry point in its pyproject.toml"),
+        ("adapters.contract:Adaptr", "holds no Adaptr; did you mean Adapter\\? If so, mend the entry point"),
+        ("adapters.contract:Xyz", "adapters.contract holds no Xyz; mend the entry point"),
+        ("adapters/contract.py", "is no entry point: write it as package.module:Class"),
+        ("adapters.contract", "is no Adapter class: name one, as in package.module:Class"),
+        ("json:dumps", "inherits from adapters.contract.Adapter"),
+        ("httpx:AsyncClient", "inherits from adapters.contract.Adapter"),
+        ("adapters.contract:Adapter", "define its abstract methods check, endpoint, parse, receive"),
+    ],
 )
-def test_a_broken_adapter_harms_nobody_else(install: Install, value: str) -> None:
-    """It is listed, its own use is fatal and says why, and the others still load."""
+def test_a_broken_adapter_harms_nobody_else(install: Install, value: str, cure: str) -> None:
+    """It is listed, its own use is fatal and says why and what to do, and the others still load."""
     install(broken=value)
     assert "broken" in registry.names()
-    with pytest.raises(Fatal, match="'broken'"):
+    with pytest.raises(Fatal, match=f"'broken'.*{cure}"):
         registry.get("broken")
     assert registry.get("memory") is Memory
 
@@ -96,6 +107,55 @@ def test_build_refuses_bad_settings(changed: dict[str, Any]) -> None:
     """Before anything is opened."""
     with pytest.raises(InvalidSettings, match="'shop'"):
         registry.build("memory", {**SETTINGS, **changed}, connection="shop")
+
+
+@pytest.mark.parametrize(
+    ("token", "cure"),
+    [
+        ("abc\n", "token has a space or a line break at its end, or within: copy it again"),
+        ("a\tb-secret", "token has a space or a line break"),
+        ("to\u200bken", "token has a space or a line break"),
+        ("令牌", "its credentials can't be sent; copy them again"),
+    ],
+)
+def test_a_secret_that_was_copied_badly_is_refused_without_being_shown(token: str, cure: str) -> None:
+    """No vendor is asked with it, and no message holds it."""
+    with pytest.raises(InvalidSettings, match=cure) as caught:
+        registry.build("memory", {**SETTINGS, "token": token}, connection="shop")
+    assert token.strip() not in str(caught.value)
+
+
+def test_a_key_of_several_lines_is_a_secret_too() -> None:
+    """As private keys are."""
+    key = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----"
+    built = registry.build("memory", {**SETTINGS, "webhook_secret": key})
+    assert built.settings["webhook_secret"] == key
+
+
+@pytest.mark.parametrize("address", ["https://exa mple.org:x", "http://[::1"])
+def test_an_address_that_is_none_is_a_matter_of_settings(address: str) -> None:
+    """Not of the adapter."""
+    with pytest.raises(InvalidSettings, match="its address can't be used"):
+        registry.build("memory", {**SETTINGS, "base_url": address}, connection="shop")
+
+
+class Leaking(Memory):
+    """An adapter that breaks with what it was given."""
+
+    manifest = Memory.manifest
+
+    @classmethod
+    def endpoint(cls, settings: Settings) -> dict[str, Any]:
+        """Never."""
+        raise ValueError(f"what shall I do with {settings['token']}?")
+
+
+def test_a_breaking_adapter_is_told_by_its_line_without_secrets(install: Install) -> None:
+    """Whoever wrote it finds the place; whoever reads the log finds no token."""
+    install(leaking=f"{__name__}:Leaking")
+    with pytest.raises(BrokenAdapter, match=r"with •••\?.*test_registry\.py:\d+, in endpoint") as caught:
+        registry.build("leaking", {**SETTINGS, "token": "tok-4711"}, connection="shop")
+    assert "4711" not in str(caught.value)
 
 
 class Shaped(Memory):

@@ -76,12 +76,39 @@ def test_a_name_that_is_taken_is_refused(tmp_path: Path) -> None:
         make(answers("memory"), tmp_path)
 
 
-def test_an_address_that_is_none_is_refused(tmp_path: Path) -> None:
-    """Before it stands in a manifest."""
-    without = structs.replace(answers(), base_url="api.acme.example")
-    with pytest.raises(ScaffoldError, match="begin it with https://"):
-        make(without, tmp_path)
+@pytest.mark.parametrize(
+    ("wrong", "cure"),
+    [
+        ({"base_url": "api.acme.example"}, "begin it with https://"),
+        ({"base_url": "https://"}, "begin it with https://"),
+        ({"base_url": 'https://a.example/"x'}, "begin it with https://"),
+        ({"base_url": "https://a.example?key=1"}, "end it before"),
+        ({"title": ""}, "write what people call it"),
+        ({"title": "A\\B"}, "write what people call it"),
+    ],
+)
+def test_what_would_break_a_file_is_refused(tmp_path: Path, wrong: dict[str, str], cure: str) -> None:
+    """Before it stands in a manifest or in Python."""
+    with pytest.raises(ScaffoldError, match=cure):
+        make(structs.replace(answers(), **wrong), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_had_is_told(tmp_path: Path) -> None:
+    """In a line."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ScaffoldError, match="name another place by --into"):
+        make(answers(), tmp_path / "file")
+
+
+def test_a_bad_name_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
+    """Nobody answers four questions for nothing."""
+    command = [Path(sys.executable).with_name("deskbridge"), "adapters", "new", "My-Helpdesk"]
+    asked = subprocess.run(
+        command, cwd=tmp_path, input="", capture_output=True, text=True, timeout=_LIMIT, check=False
+    )
+    assert (asked.returncode, asked.stdout) == (2, "")
+    assert "use small letters, digits and _" in asked.stderr
 
 
 def test_new_asks_what_it_is_not_told(tmp_path: Path) -> None:
@@ -157,3 +184,88 @@ def test_an_author_makes_installs_and_tests_an_adapter(author: Path, tmp_path: P
     assert red.returncode == 1
     assert "Expected `str`, got `int`" in red.stdout
     assert in_venv(author, tmp_path, *cli, "adapters", "test", "acme").returncode == 1
+
+
+CLI = ("-c", "from gateway.cli import main; main()")
+NOTHING = ("\0", "")
+OFFLINE = ("-m", "pip", "install", "--no-index", "--no-deps", "--no-build-isolation", "--quiet")
+
+
+def installed(author: Path, folder: Path, name: str, *, changed: tuple[str, str], entry: str = "") -> None:
+    """Install a new adapter's distribution of that name, with one thing changed in its folder."""
+    made = make(answers(name), folder)
+    right, wrong = changed
+    for path in (path for path in made.rglob("*") if path.is_file()):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(right, wrong), encoding="utf-8")
+    if entry:
+        project = made / "pyproject.toml"
+        lines = project.read_text().splitlines()
+        project.write_text("\n".join(entry if line.startswith(f"{name} = ") else line for line in lines))
+    done = in_venv(author, folder, *OFFLINE, str(made))
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_is_wrong_with_a_distribution_is_told_with_its_cure(author: Path, tmp_path: Path) -> None:
+    """Another contract, a class that isn't there, no module, a slip of the pen; the others go on."""
+    kinds = {
+        "later": (("contract = 1", "contract = 2"), "", "upgrade Deskbridge"),
+        "slip": (("def parse(self,", "def parse(self(,"), "", "adapter.py:"),
+        "hollow": (NOTHING, 'hollow = "deskbridge_hollow.adapter:Holow"', "did you mean Hollow? If so,"),
+        "nowhere": (
+            NOTHING,
+            'nowhere = "deskbridge_gone.adapter:Gone"',
+            "there is no module deskbridge_gone",
+        ),
+    }
+    for name, (changed, entry, _) in kinds.items():
+        installed(author, tmp_path, name, changed=changed, entry=entry)
+    try:
+        listed = in_venv(author, tmp_path, *CLI, "adapters", "list")
+        assert (listed.returncode, listed.stdout.count("deskbridge-")) == (0, 4)
+        matrix = in_venv(author, tmp_path, *CLI, "adapters", "matrix")
+        for name, (_, _, cure) in kinds.items():
+            assert f"{name}: broken: " in matrix.stdout
+            tested = in_venv(author, tmp_path, *CLI, "adapters", "test", name)
+            assert (tested.returncode, tested.stdout) == (2, "")
+            assert tested.stderr.startswith("error: ")
+            assert cure in tested.stderr
+            assert "Traceback" not in tested.stderr
+        assert in_venv(author, tmp_path, *CLI, "adapters", "test", "memory").returncode == 0
+    finally:
+        gone = [f"deskbridge-{name}" for name in kinds]
+        in_venv(author, tmp_path, "-m", "pip", "uninstall", "--quiet", "--yes", *gone)
+
+
+def test_two_distributions_of_one_name_are_named(author: Path, tmp_path: Path) -> None:
+    """By what is to be uninstalled, though it be one that comes with Deskbridge; it heals by that alone."""
+    entry = 'memory = "deskbridge_rival.adapter:Rival"'
+    installed(author, tmp_path, "rival", changed=NOTHING, entry=entry)
+    try:
+        tested = in_venv(author, tmp_path, *CLI, "adapters", "test", "memory")
+        assert tested.returncode == 2
+        assert "several installed adapters are called 'memory'" in tested.stderr
+        assert "deskbridge-rival 0.1.0 (deskbridge_rival.adapter:Rival)" in tested.stderr
+        assert "uninstall all but one" in tested.stderr
+        assert in_venv(author, tmp_path, *CLI, "adapters", "test", "inhouse").returncode == 0
+    finally:
+        in_venv(author, tmp_path, "-m", "pip", "uninstall", "--quiet", "--yes", "deskbridge-rival")
+    assert in_venv(author, tmp_path, *CLI, "adapters", "test", "memory").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("named", "cure"),
+    [
+        ("http", "is made of a description: name its file"),
+        ("./acme", "name an installed one, or a description's file"),
+        ("acme.yaml", "acme.yaml: can't be read"),
+    ],
+)
+def test_what_is_no_adapter_to_test_is_told(tmp_path: Path, named: str, cure: str) -> None:
+    """In a line, with what to name instead."""
+    command = [Path(sys.executable).with_name("deskbridge"), "adapters", "test", named]
+    tested = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=_LIMIT, check=False
+    )
+    assert (tested.returncode, tested.stdout) == (2, "")
+    assert cure in tested.stderr.replace("\n", " ")

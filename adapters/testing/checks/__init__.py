@@ -2,4 +2,4 @@
 
 # ruff: noqa: F401, I001 - their order is the report's
 from adapters.testing.checks import declaring, signing, reading, mangling, asking
-from adapters.testing.checks import placing, sending, failing, judging
+from adapters.testing.checks import placing, sending, failing, judging, describing

@@ -10,10 +10,13 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from adapters.attachments import Upload
-from adapters.contract import Receipt, Webhook
+from adapters.contract import Adapter, Receipt, Webhook
+from adapters.declared.adapter import described
 from adapters.errors import AdapterError, Held, Retryable
 from adapters.manifest import Field, Label, Manifest
 from adapters.model import (
@@ -292,3 +295,35 @@ class Unconfigurable(Mutant):
         *CHANNELS,
         fields=(Field(name="where", label=Label(en="Where", zh="渠道"), type="channel", default="chat"),),
     )
+
+
+def misdescribed(*checks: str, right: str, wrong: str) -> type[Adapter]:
+    """The description of the reference helpdesk with one mistake that no line of it shows."""
+    text = (Path(__file__).parent.parent / "described" / "memory.yaml").read_text(encoding="utf-8")
+    assert right in text, right
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "memory.yaml"
+        path.write_text(text.replace(right, wrong, 1), encoding="utf-8")
+        return seen_by(*checks)(described(path))
+
+
+_MESSAGE = "/api/conversations/${query.conversation_id}/messages/${query.message_id}"
+_SWAPPED = "/api/conversations/${query.message_id}/messages/${query.conversation_id}"
+_SIGNATURE = """  signature:
+    header: X-Memory-Signature
+    prefix: sha256=
+    signed: "{timestamp}.{body}"
+    timestamp_header: X-Memory-Timestamp
+"""
+# Each passes when it is loaded: only the fixtures can show it.
+misdescribed("shown", right="text: it.text", wrong="text: it.txt")
+misdescribed("shown", right="      name: it.name", wrong="      name: it.file")
+misdescribed("shown", right="key: event.id", wrong="key: event.uid")
+misdescribed("shown", right='"customers_merged"', wrong='"customer_merged"')
+misdescribed("well_formed", right="sent_at: it.created_at", wrong='sent_at: "1794657"')
+misdescribed("shown", right="updated_at: it.updated_at", wrong="updated_at: it.id")
+misdescribed("declared_signature", right=_SIGNATURE, wrong="")
+misdescribed("pages_end", right="cursor: answer.cursor}", wrong="cursor: answer.next}")
+misdescribed("pages_end", right="last: answer.last", wrong='last: "false"')
+misdescribed("notes_apart", right="private: true", wrong="author: bot")
+misdescribed("found", right=_MESSAGE, wrong=_SWAPPED)
