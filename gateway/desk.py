@@ -22,6 +22,8 @@ class DeskAction(StrEnum):
     RETURN = "return"
     BOT_REPLY = "bot_reply"
     """Of a robot at a desk elsewhere."""
+    DELETE = "delete"
+    """Of the ticket, at a desk elsewhere."""
 
 
 def refusal(stage: Stage, scene: Scene, change: DeskActed) -> str | None:
@@ -90,5 +92,5 @@ def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> No
             acts.give_back(stage, scene, "returned", occasion)
             acts.set_status(stage, scene, model.Status.PENDING, occasion)
             control.release(stage, scene, "returned", occasion)
-        case DeskAction.BOT_REPLY:
-            pass  # there is no robot at the built-in desk
+        case DeskAction.BOT_REPLY | DeskAction.DELETE:
+            pass  # there is neither a robot nor a ticket at the built-in desk

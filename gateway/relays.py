@@ -20,13 +20,13 @@ from adapters.model import (
     Person,
     Status,
 )
-from gateway import acts
+from gateway import acts, offers
 from gateway.desk import DeskAction
 from gateway.scene import Deed, Occasion, Opened, Received, Scene, Stage
 from rules.policy import Side
 from sync import mirror
 from sync.echo import find_own
-from sync.lease import Claimed
+from sync.lease import Claimed, Closed, Holder
 from sync.mirror import Meaning
 from sync.priority import Priority
 from sync.thread import HandOffState, MessageState, Spoken, person_json, person_of
@@ -36,6 +36,9 @@ _TAKEN = (
     "Somebody at the helpdesk has taken it over: what is written here doesn't reach the customer any more."
 )
 _ENDED = "Nobody took it here in time, so it went elsewhere: what is written here doesn't reach the customer."
+_DELETED = (
+    "The helpdesk has deleted the conversation: what is written here doesn't reach the customer any more."
+)
 _TOO_LATE = "This reply was not delivered: the hand-off has ended."
 
 
@@ -83,7 +86,7 @@ def close_there(stage: Stage, scene: Scene, ended: HandOffState, occasion: Occas
         scene.thread.withdrawn.append(ended.ref)
         scene.thread.commands = [c for c in scene.thread.commands if c.hand_off != ended.ref]
         return
-    why = {"taken": _TAKEN, "expired": _ENDED}.get(ended.state)
+    why = {"taken": _TAKEN, "expired": _ENDED, "deleted": _DELETED}.get(ended.state)
     if why is not None and stage.can(ended.to, Capability.NOTE):
         note = model.Note(key=stage.new_key(), conversation_id=ended.ticket, text=why)
         _send(stage, scene, ended, note, occasion)
@@ -198,6 +201,12 @@ def switched(stage: Stage, scene: Scene, change: ControlChanged, occasion: Occas
         _do(stage, scene, action, change.holder, f"{change.control}/{occasion.event_ref}")
 
 
+def deleted(stage: Stage, scene: Scene, occasion: Occasion) -> None:
+    """At the desk: the ticket is gone."""
+    if occasion.live:
+        _do(stage, scene, DeskAction.DELETE, None, f"deleted/{occasion.event_ref}")
+
+
 def _said(stage: Stage, scene: Scene, message: MessageState) -> None:
     by_bot = message.author == Author.AI
     action = DeskAction.BOT_REPLY if by_bot else DeskAction.REPLY
@@ -256,9 +265,19 @@ def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> bo
             acts.close(stage, scene, occasion)
         case DeskAction.RETURN:
             acts.give_back(stage, scene, "returned", occasion)
+        case DeskAction.DELETE:
+            _lose(stage, scene, hand_off, occasion)
         case _:
             assert_never(change.action)
     return False
+
+
+def _lose(stage: Stage, scene: Scene, hand_off: HandOffState, occasion: Occasion) -> None:
+    """The ticket is gone, the customer isn't: whoever is next may have them, else people at our own desk."""
+    scene.closed_there.add(hand_off.ref)
+    scene.thread.withdrawn.append(hand_off.ref)
+    acts.move_lease(stage, scene, Closed(Holder.NOBODY), "ticket_deleted", occasion)
+    offers.decline(stage, scene, hand_off, occasion, cause="ticket_deleted")
 
 
 def _concerns(change: DeskActed, hand_off: HandOffState) -> bool:

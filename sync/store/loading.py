@@ -80,7 +80,7 @@ SELECT v.ref, h.queue, h.agent, e.bots,
 FROM unnest(:refs) AS c(ref)
 JOIN conversation v ON v.ref = c.ref
 CROSS JOIN LATERAL (
-  SELECT coalesce(max(epoch) FILTER (WHERE cause = 'resolved'), 0) AS resolved,
+  SELECT coalesce(max(epoch) FILTER (WHERE cause IN ('resolved', 'deleted')), 0) AS resolved,
          coalesce(max(epoch) FILTER (WHERE holder = 'ai' AND epoch < v.lease_epoch), 0) AS ai,
          coalesce(max(epoch) FILTER (WHERE cause NOT IN ('other_bot_spoke', 'other_bot_silent')), 1) AS bots
   FROM lease_change WHERE conversation_ref = v.ref) e

@@ -115,7 +115,7 @@ def _conversation(row: dict[str, Any]) -> Conversation:
 _PARTY = text("""
 SELECT c.*, (SELECT jsonb_agg(jsonb_build_object(
         'connection', i.connection, 'kind', i.kind, 'value', i.value,
-        'normal', i.normal, 'verified', i.verified) ORDER BY i.ref)
+        'normal', i.normal, 'verified', i.verified, 'deleted_at', i.deleted_at) ORDER BY i.ref)
     FROM identity i WHERE i.customer_ref = c.ref) AS identities
 FROM customer c
 WHERE c.main_ref = (SELECT main_ref FROM customer WHERE ref = :ref)
@@ -196,6 +196,13 @@ async def leases_of(connection: AsyncConnection, conversation_ref: int) -> list[
         conversation_ref,
         LeaseChange,
     )
+
+
+async def deleted_at(connection: AsyncConnection, conversation_ref: int) -> datetime | None:
+    """Since when the vendor has a conversation no more."""
+    statement = text("SELECT deleted_at FROM conversation WHERE ref = :of")
+    found: datetime | None = await connection.scalar(statement, {"of": conversation_ref})
+    return found
 
 
 async def overlaps_of(connection: AsyncConnection, conversation_ref: int) -> list[Overlap]:

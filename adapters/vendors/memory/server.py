@@ -172,13 +172,17 @@ class MemoryHelpdesk:
         self.state.merge_customers(kept, self.state.customer(gone_id), by="agent")
         return kept
 
-    def delete_conversation(self, conversation_id: str) -> None:
-        """An administrator deletes a conversation: no webhook tells of it."""
-        self.state.delete_conversation(conversation_id)
+    def delete_conversation(self, conversation_id: str, *, told: bool = False) -> None:
+        """An administrator deletes a conversation; many helpdesks don't tell of it by a webhook, some do."""
+        self.state.delete_conversation(conversation_id, told=told)
 
-    def delete_customer(self, customer_id: str) -> None:
-        """An administrator deletes a customer with all their conversations: no webhook tells of it."""
-        self.state.delete_customer(customer_id)
+    def delete_customer(self, customer_id: str, *, told: bool = False) -> None:
+        """An administrator deletes a customer with all their conversations; likewise."""
+        self.state.delete_customer(customer_id, told=told)
+
+    def restore_conversation(self, conversation: Conversation) -> None:
+        """An administrator takes a conversation back that was deleted; what was said in it is lost."""
+        self.state.restore(conversation)
 
     def set_clock(self, ahead: float) -> None:
         """Let the helpdesk's clock be `ahead` seconds ahead of the real time from now on (behind: < 0)."""

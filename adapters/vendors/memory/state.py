@@ -66,18 +66,28 @@ class State:
         """The messages of a conversation, oldest first."""
         return self._threads.get(self.conversation(conversation_id).id, [])
 
-    def delete_conversation(self, conversation_id: str) -> None:
+    def delete_conversation(self, conversation_id: str, *, told: bool) -> None:
         """Forget a conversation."""
-        del self.conversations[self.conversation(conversation_id).id]
+        gone = self.conversations.pop(self.conversation(conversation_id).id)
+        if told:
+            self._announce("conversation_deleted", "agent", self.customer(gone.customer_id), gone)
         self._threads.pop(conversation_id, None)
         self._current = {key: value for key, value in self._current.items() if value != conversation_id}
 
-    def delete_customer(self, customer_id: str) -> None:
+    def restore(self, conversation: Conversation) -> None:
+        """Have a conversation again that was deleted, without its messages."""
+        self.conversations[conversation.id] = conversation
+        self._touch(conversation)
+        self._announce_conversation(conversation, "agent")
+
+    def delete_customer(self, customer_id: str, *, told: bool) -> None:
         """Forget a customer and their conversations."""
         for conversation in list(self.conversations.values()):
             if conversation.customer_id == customer_id:
-                self.delete_conversation(conversation.id)
-        del self.customers[self.customer(customer_id).id]
+                self.delete_conversation(conversation.id, told=told)
+        gone = self.customers.pop(self.customer(customer_id).id)
+        if told:
+            self._announce("customer_deleted", "agent", gone)
 
     def known(self, **addresses: str | None) -> Customer | None:
         """The first customer who has one of these addresses."""
