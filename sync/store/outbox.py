@@ -74,8 +74,7 @@ def _held(holds: Iterable[Hold]) -> dict[str, list[Any]]:
 # Only the first unfinished command of each subject and connection is due; what only asks waits for its like
 # alone, for what it brings may be what keeps the others from being sent. An epoch that has
 # moved on means that the right to speak is gone: the check rides in the claim, right before sending. So
-# does the one for messages that are held for echoes of ours: one may be a person's. And so does the one for
-# what the vendor has deleted.
+# do those for messages held for echoes of ours (one may be a person's) and for what the vendor has deleted.
 # Each connection has its own list, so that a long one keeps nobody else's from being looked at.
 # OFFSET 0 keeps the look at earlier ones a probe of the index for each. As a join, the planner, whose counts
 # of a large table hardly ever see anything waiting, reads all that waits once for each that waits.
@@ -176,7 +175,7 @@ class Finished(Struct, frozen=True, kw_only=True):
 
 
 # What the vendor hasn't got any more is nothing for a person to put right.
-_VOID = f"(:to = 'parked' AND (c.reason = :gone OR {IS_GONE}))"
+_VOID = f"(:to = 'parked' AND (c.reason IS NOT DISTINCT FROM :gone OR {IS_GONE}))"
 _SETTLE = Direct(
     text(
         f"""
