@@ -26,12 +26,18 @@ from gateway.scene import Deed, Occasion, Opened, Received, Scene, Stage
 from rules.policy import Side
 from sync import mirror
 from sync.echo import find_own
-from sync.lease import Claimed, Closed, Holder
+from sync.lease import Claimed, Closed, DeskBotTook, Holder
 from sync.mirror import Meaning
 from sync.priority import Priority
 from sync.thread import HandOffState, MessageState, Spoken, person_json, person_of
 
 OWN = frozenset({Side.DESK, Side.SAAS})
+_LETTING_GO = {
+    (Control.RELEASED, UNSET): DeskAction.RESOLVE,
+    (Control.OURS, UNSET): DeskAction.RETURN,
+    (Control.RELEASED, Status.OPEN): DeskAction.LEAVE,
+    (Control.RELEASED, Status.PENDING): DeskAction.LEAVE_TO_BOT,
+}
 _TAKEN = (
     "Somebody at the helpdesk has taken it over: what is written here doesn't reach the customer any more."
 )
@@ -191,13 +197,13 @@ def hear(stage: Stage, scene: Scene, meaning: Meaning, occasion: Occasion) -> No
 
 
 def switched(stage: Stage, scene: Scene, change: ControlChanged, occasion: Occasion) -> None:
-    """At the desk: its people let go by the vendor's switch, and have no status to say what that means.
+    """At the desk: its people let go by the vendor's switch.
 
-    Released, it is done with; passed to us, it is given back.
+    Where no status says what that means, it is done with if released, given back if passed to us. Where it
+    isn't resolved, whoever had it has merely left.
     """
-    meant = {Control.RELEASED: DeskAction.RESOLVE, Control.OURS: DeskAction.RETURN}
-    action = meant.get(change.control)
-    if action is not None and change.conversation.status is UNSET:
+    action = _LETTING_GO.get((change.control, change.conversation.status))
+    if action is not None:
         _do(stage, scene, action, change.holder, f"{change.control}/{occasion.event_ref}")
 
 
@@ -265,11 +271,26 @@ def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> bo
             acts.close(stage, scene, occasion)
         case DeskAction.RETURN:
             acts.give_back(stage, scene, "returned", occasion)
+        case DeskAction.LEAVE | DeskAction.LEAVE_TO_BOT:
+            _leave(stage, scene, hand_off, change, occasion)
         case DeskAction.DELETE:
             _lose(stage, scene, hand_off, occasion)
         case _:
             assert_never(change.action)
     return False
+
+
+def _leave(stage: Stage, scene: Scene, hand_off: HandOffState, change: DeskActed, occasion: Occasion) -> None:
+    """Who had it is gone: it waits there for another, or a robot there answers until people are asked for."""
+    if hand_off.state != "claimed":
+        return
+    hand_off.state, hand_off.agent, hand_off.claimed_at, hand_off.dirty = "offered", None, None, True
+    acts.move_lease(stage, scene, Closed(Holder.NOBODY), "desk_left", occasion)
+    if change.action == DeskAction.LEAVE_TO_BOT:
+        hand_off.accept_by = None
+        acts.move_lease(stage, scene, DeskBotTook(), "desk_bot", occasion)
+    elif hand_off.accept_by is not None:
+        hand_off.accept_by += stage.now - hand_off.offered_at
 
 
 def _lose(stage: Stage, scene: Scene, hand_off: HandOffState, occasion: Occasion) -> None:
