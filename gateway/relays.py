@@ -29,7 +29,7 @@ from sync.echo import find_own
 from sync.lease import Claimed, Closed, DeskBotTook, Holder
 from sync.mirror import Meaning
 from sync.priority import Priority
-from sync.thread import HandOffState, MessageState, Spoken, person_json, person_of
+from sync.thread import ConversationState, HandOffState, MessageState, Spoken, person_json, person_of
 
 OWN = frozenset({Side.DESK, Side.SAAS})
 _LETTING_GO = {
@@ -58,7 +58,7 @@ def tell(stage: Stage, scene: Scene, message: Spoken | MessageState, occasion: O
     hand_off = scene.thread.hand_off
     if hand_off is None or not elsewhere(hand_off) or not occasion.live:
         return
-    files = _files(message, scene.thread.conversation.connection)
+    files = _files(message, scene.thread.conversation)
     carry(stage, scene, message.text, occasion, files=files)
 
 
@@ -241,7 +241,7 @@ def _do(
         text=message.text if message else None,
         desk=here.connection,
         ticket=here.id,
-        attachments=_files(message, here.connection) if message else (),
+        attachments=_files(message, here) if message else (),
     )
     key = f"{here.connection}/{here.id}/{mark}"
     stage.deeds.append(Deed(key=key, home=origin.connection, told=done))
@@ -343,7 +343,8 @@ def _too_late(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion)
     acts.send(stage, scene, note, occasion, connection=desk, hand_off=change.hand_off)
 
 
-def _files(message: Spoken | MessageState, source: str) -> tuple[Attachment, ...]:
+def _files(message: Spoken | MessageState, where: ConversationState) -> tuple[Attachment, ...]:
     if isinstance(message, Spoken):
         return ()
-    return tuple(Attachment(**{**item, "source": source}) for item in message.attachments)
+    place = {"source": where.connection, "conversation_id": where.id, "message_id": message.id}
+    return tuple(Attachment(**{**item, **place}) for item in message.attachments)

@@ -170,6 +170,8 @@ class Place(Struct, frozen=True, kw_only=True):
 
     conversation_ref: int
     connection: str
+    conversation_id: str
+    message_id: str
     attachments: list[dict[str, Any]]
 
 
@@ -178,7 +180,8 @@ async def files_at(connection: AsyncConnection, message_ref: int) -> Place | Non
     row = (
         await connection.execute(
             text("""
-            SELECT m.conversation_ref, v.connection, m.attachments
+            SELECT m.conversation_ref, v.connection, v.id AS conversation_id, m.id AS message_id,
+                m.attachments
             FROM message m JOIN conversation v ON v.ref = m.conversation_ref WHERE m.ref = :ref
             """),
             {"ref": message_ref},

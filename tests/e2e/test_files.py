@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from support.bridge import eventually
 from support.handed_over import HandedOver, handing_over
 
 from adapters.vendors.memory.records import File
@@ -96,3 +97,45 @@ async def test_where_everybody_reads_along_files_stay_behind(knowledge_url: str,
         assert said.files == ()
         for side in (bridge.helpdesk, bridge.agents):
             assert any("invoice.pdf" in m.text for m in side.messages if m.private)
+
+
+def looked_up(helpdesk: MemoryHelpdesk) -> int:
+    """How often a message was asked for by its id."""
+    return sum(each.method == "GET" and "/messages/msg_" in each.path for each in helpdesk.requests)
+
+
+async def test_an_address_that_expired_while_the_desk_was_down_is_asked_for_again(
+    carrying: HandedOver,
+) -> None:
+    """Once: the message is looked up where the file came from, and the file goes along all the same."""
+    carrying.agents.misbehave("error", method="POST", path="/messages", times=None, status=503)
+    photo = lay_down(carrying.helpdesk, carrying, PNG, "photo.png", "image/png")
+    carrying.helpdesk.customer_says("cus_1", "This is broken", files=(photo,))
+
+    async def tried() -> bool:
+        return bool(await carrying.rows("SELECT 1 FROM attempt WHERE status = 503"))
+
+    await eventually(tried, what="the desk was down")
+    carrying.helpdesk.expire_files()
+    carrying.agents.behave()
+    await carrying.settled()
+    assert carrying.agents.messages[-1].text == "This is broken"
+    assert files(carrying.agents) == [("photo.png", "image/png", PNG)]
+    assert looked_up(carrying.helpdesk) == 1
+
+
+async def test_an_expired_address_of_a_message_that_is_gone_is_named_as_ever(carrying: HandedOver) -> None:
+    """Nobody can say where the file is: the words go, and say what is missing."""
+    carrying.agents.misbehave("error", method="POST", path="/messages", times=None, status=503)
+    photo = lay_down(carrying.helpdesk, carrying, PNG, "photo.png", "image/png")
+    said = carrying.helpdesk.customer_says("cus_1", "This is broken", files=(photo,))
+
+    async def tried() -> bool:
+        return bool(await carrying.rows("SELECT 1 FROM attempt WHERE status = 503"))
+
+    await eventually(tried, what="the desk was down")
+    carrying.helpdesk.expire_files()
+    carrying.helpdesk.delete_conversation(said.conversation_id)
+    carrying.agents.behave()
+    await carrying.settled()
+    assert carrying.agents.messages[-1].text == "This is broken\n[photo.png: its server answered 403]"

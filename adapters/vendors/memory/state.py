@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from adapters.vendors.memory.records import Agent, Conversation, Customer, Event, File, Message
 
 STATUSES = ("pending", "open", "snoozed", "resolved")
@@ -34,6 +36,8 @@ class State:
         self.first: str | None = None
         """Who may speak at first, where there is a switchboard."""
         self.files: dict[str, tuple[str, bytes]] = {}
+        self.seal = ""
+        """What files are asked for with, once their addresses have expired for the first time."""
         self._threads: dict[str, list[Message]] = {}
         self._current: dict[tuple[str, str, str | None], str] = {}
         self._numbers = itertools.count(1)
@@ -195,8 +199,19 @@ class State:
         """Keep a file for whoever fetches it."""
         number = f"file_{next(self._numbers)}"
         self.files[number] = (content_type, content)
-        size, url = len(content), f"{base_url}/api/files/{number}"
+        size, url = len(content), f"{base_url}/api/files/{number}{self.seal}"
         return File(id=number, name=name, content_type=content_type, size=size, url=url)
+
+    def expire_files(self) -> None:
+        """Have files at other addresses from now on: messages tell them, the old ones are refused."""
+        self.seal = f"?seal={next(self._numbers)}"
+        for messages in (self.messages, *self._threads.values()):
+            messages[:] = [self._sealed(message) for message in messages]
+
+    def _sealed(self, message: Message) -> Message:
+        replace = msgspec.structs.replace
+        files = tuple(replace(f, url=f.url.partition("?")[0] + self.seal) for f in message.files)
+        return replace(message, files=files)
 
     def fail(self, message: Message, reason: str, *, temporary: bool) -> None:
         """A message that was accepted does not reach the customer after all."""
