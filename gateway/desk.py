@@ -22,6 +22,12 @@ class DeskAction(StrEnum):
     RETURN = "return"
     BOT_REPLY = "bot_reply"
     """Of a robot at a desk elsewhere."""
+    DELETE = "delete"
+    """Of the ticket, at a desk elsewhere."""
+    LEAVE = "leave"
+    """Of a person at a desk elsewhere, who is through with nothing: others there may come."""
+    LEAVE_TO_BOT = "leave_to_bot"
+    """The same where a robot answers first."""
 
 
 def refusal(stage: Stage, scene: Scene, change: DeskActed) -> str | None:
@@ -90,5 +96,5 @@ def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> No
             acts.give_back(stage, scene, "returned", occasion)
             acts.set_status(stage, scene, model.Status.PENDING, occasion)
             control.release(stage, scene, "returned", occasion)
-        case DeskAction.BOT_REPLY:
-            pass  # there is no robot at the built-in desk
+        case DeskAction.BOT_REPLY | DeskAction.DELETE | DeskAction.LEAVE | DeskAction.LEAVE_TO_BOT:
+            pass  # there are neither robots nor tickets at the built-in desk

@@ -39,7 +39,7 @@ from sync.absence import Absences
 from sync.delivery import Outcome, Patience, Verdict, after_failure
 from sync.group_commit import GroupCommit
 from sync.priority import priority_of
-from sync.store import inbox, outbox, threads, tickets
+from sync.store import inbox, outbox, threads, tickets, workers
 from sync.store.field_updates import UPDATE_CONVERSATION
 from sync.store.inbox import RawEvent
 from sync.store.outbox import Claimed, Finished
@@ -162,8 +162,8 @@ class Dispatcher:
         if now < self._tidy_at:
             return
         self._tidy_at = now + TIDY_EVERY
-        self._limits.divide_among(await outbox.count_workers(connection))
-        missing = await outbox.missing_workers(connection, worker=self.worker)
+        self._limits.divide_among(await workers.count_workers(connection))
+        missing = await workers.missing_workers(connection, worker=self.worker)
         dead = self._absences.dead(missing, now)
         recovered = await outbox.recover(connection, dead=dead, now=now, attempts=self._patience.attempts)
         if recovered:

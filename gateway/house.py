@@ -20,6 +20,7 @@ from gateway.database import open_database
 from gateway.dispatcher import Dispatcher
 from gateway.files.carrying import Carrier
 from gateway.files.guard import Guard
+from gateway.fitting import require_fitting
 from gateway.jobs import forget_files, look_at_voices, look_at_waiting, report_overlaps
 from gateway.keys import new_key
 from gateway.lanes import LaneWorker
@@ -34,7 +35,7 @@ from gateway.worker import Worker
 from knowledge.answers import Answer, Answerer, Question
 from knowledge.index import KnowledgeIndex
 from rules.policy import load_policies, measures
-from sync.store.outbox import count_workers
+from sync.store.workers import count_workers
 
 log = structlog.get_logger()
 
@@ -147,6 +148,7 @@ async def open_house(settings: Settings, *, clock: Clock = utc_now) -> AsyncIter
         }
         for adapter in adapters.values():
             stack.push_async_callback(adapter.http.aclose)
+        require_fitting(settings, adapters)
         policies = load_policies(settings.policies, desks=settings.desks)
         async with engine.connect() as connection:
             index = await KnowledgeIndex.load(connection)

@@ -70,7 +70,11 @@ class Metrics:
         ),
     ]
     superseded: Annotated[
-        Counter, _says("deskbridge_superseded_total", "AI commands withdrawn because the lease moved on")
+        Counter,
+        _says(
+            "deskbridge_superseded_total",
+            "Commands withdrawn right before sending: the lease had moved on, or their subject was deleted",
+        ),
     ]
     first_response: Annotated[
         Histogram,

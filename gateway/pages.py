@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from adapters.model import (
     ConversationChanged,
+    ConversationDeleted,
     CustomerChanged,
     MessagePosted,
     Origin,
@@ -16,7 +17,7 @@ from adapters.model import (
 )
 from config.clock import Clock
 from sync import compare
-from sync.pull import Pulled, PulledEvent, events
+from sync.pull import Pulled, PulledEvent, events, lane_name
 from sync.store import inbox, pulls, reconciling
 from sync.store.inbox import Form, RawEvent, lane_of
 from sync.store.pulls import Cursor, Run
@@ -182,8 +183,10 @@ async def differing(
     customers = [change for change in changes if isinstance(change, CustomerChanged)]
     conversations = [change for change in changes if isinstance(change, ConversationChanged)]
     posted = [change for change in changes if isinstance(change, MessagePosted)]
+    deleted = [change for change in changes if isinstance(change, ConversationDeleted)]
     people = await reconciling.held_customers(database, name, [c.customer.id for c in customers])
-    talks = await reconciling.held_conversations(database, name, [c.conversation.id for c in conversations])
+    ids = [*(c.conversation.id for c in conversations), *(c.conversation_id for c in deleted)]
+    talks = await reconciling.held_conversations(database, name, ids)
     said = await reconciling.held_messages(
         database, name, [(c.conversation.id, c.message.id) for c in posted]
     )
@@ -193,6 +196,7 @@ async def differing(
             (c, compare.conversation_differs(c.conversation, talks.get(c.conversation.id)))
             for c in conversations
         ),
+        *((c, compare.deletion_differs(talks.get(c.conversation_id))) for c in deleted),
         *((c, compare.message_differs(c.message, said.get(c.conversation.id, {}))) for c in posted),
     ]
     return [(change, why) for change, why in found if why]
@@ -215,7 +219,7 @@ def _met(changes: Iterable[object]) -> dict[PullKind, list[str]]:
 def _difference(
     kind: PullKind, change: Pulled, why: tuple[str, ...], told: Sequence[PulledEvent]
 ) -> Difference:
-    which = change.customer.id if isinstance(change, CustomerChanged) else change.conversation.id
+    which = lane_name(change).removeprefix("customer:")
     return Difference(kind=kind, id=which, why=why, event_keys=_keys(which, told))
 
 

@@ -20,22 +20,31 @@ from adapters.model import (
     Person,
     Status,
 )
-from gateway import acts
+from gateway import acts, offers
 from gateway.desk import DeskAction
 from gateway.scene import Deed, Occasion, Opened, Received, Scene, Stage
 from rules.policy import Side
 from sync import mirror
 from sync.echo import find_own
-from sync.lease import Claimed
+from sync.lease import Claimed, Closed, DeskBotTook, Holder
 from sync.mirror import Meaning
 from sync.priority import Priority
-from sync.thread import HandOffState, MessageState, Spoken, person_json, person_of
+from sync.thread import ConversationState, HandOffState, MessageState, Spoken, person_json, person_of
 
 OWN = frozenset({Side.DESK, Side.SAAS})
+_LETTING_GO = {
+    (Control.RELEASED, UNSET): DeskAction.RESOLVE,
+    (Control.OURS, UNSET): DeskAction.RETURN,
+    (Control.RELEASED, Status.OPEN): DeskAction.LEAVE,
+    (Control.RELEASED, Status.PENDING): DeskAction.LEAVE_TO_BOT,
+}
 _TAKEN = (
     "Somebody at the helpdesk has taken it over: what is written here doesn't reach the customer any more."
 )
 _ENDED = "Nobody took it here in time, so it went elsewhere: what is written here doesn't reach the customer."
+_DELETED = (
+    "The helpdesk has deleted the conversation: what is written here doesn't reach the customer any more."
+)
 _TOO_LATE = "This reply was not delivered: the hand-off has ended."
 
 
@@ -49,7 +58,7 @@ def tell(stage: Stage, scene: Scene, message: Spoken | MessageState, occasion: O
     hand_off = scene.thread.hand_off
     if hand_off is None or not elsewhere(hand_off) or not occasion.live:
         return
-    files = _files(message, scene.thread.conversation.connection)
+    files = _files(message, scene.thread.conversation)
     carry(stage, scene, message.text, occasion, files=files)
 
 
@@ -83,7 +92,7 @@ def close_there(stage: Stage, scene: Scene, ended: HandOffState, occasion: Occas
         scene.thread.withdrawn.append(ended.ref)
         scene.thread.commands = [c for c in scene.thread.commands if c.hand_off != ended.ref]
         return
-    why = {"taken": _TAKEN, "expired": _ENDED}.get(ended.state)
+    why = {"taken": _TAKEN, "expired": _ENDED, "deleted": _DELETED}.get(ended.state)
     if why is not None and stage.can(ended.to, Capability.NOTE):
         note = model.Note(key=stage.new_key(), conversation_id=ended.ticket, text=why)
         _send(stage, scene, ended, note, occasion)
@@ -188,14 +197,20 @@ def hear(stage: Stage, scene: Scene, meaning: Meaning, occasion: Occasion) -> No
 
 
 def switched(stage: Stage, scene: Scene, change: ControlChanged, occasion: Occasion) -> None:
-    """At the desk: its people let go by the vendor's switch, and have no status to say what that means.
+    """At the desk: its people let go by the vendor's switch.
 
-    Released, it is done with; passed to us, it is given back.
+    Where no status says what that means, it is done with if released, given back if passed to us. Where it
+    isn't resolved, whoever had it has merely left.
     """
-    meant = {Control.RELEASED: DeskAction.RESOLVE, Control.OURS: DeskAction.RETURN}
-    action = meant.get(change.control)
-    if action is not None and change.conversation.status is UNSET:
+    action = _LETTING_GO.get((change.control, change.conversation.status))
+    if action is not None:
         _do(stage, scene, action, change.holder, f"{change.control}/{occasion.event_ref}")
+
+
+def deleted(stage: Stage, scene: Scene, occasion: Occasion) -> None:
+    """At the desk: the ticket is gone."""
+    if occasion.live:
+        _do(stage, scene, DeskAction.DELETE, None, f"deleted/{occasion.event_ref}")
 
 
 def _said(stage: Stage, scene: Scene, message: MessageState) -> None:
@@ -226,7 +241,7 @@ def _do(
         text=message.text if message else None,
         desk=here.connection,
         ticket=here.id,
-        attachments=_files(message, here.connection) if message else (),
+        attachments=_files(message, here) if message else (),
     )
     key = f"{here.connection}/{here.id}/{mark}"
     stage.deeds.append(Deed(key=key, home=origin.connection, told=done))
@@ -256,9 +271,34 @@ def act(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion) -> bo
             acts.close(stage, scene, occasion)
         case DeskAction.RETURN:
             acts.give_back(stage, scene, "returned", occasion)
+        case DeskAction.LEAVE | DeskAction.LEAVE_TO_BOT:
+            _leave(stage, scene, hand_off, change, occasion)
+        case DeskAction.DELETE:
+            _lose(stage, scene, hand_off, occasion)
         case _:
             assert_never(change.action)
     return False
+
+
+def _leave(stage: Stage, scene: Scene, hand_off: HandOffState, change: DeskActed, occasion: Occasion) -> None:
+    """Who had it is gone: it waits there for another, or a robot there answers until people are asked for."""
+    if hand_off.state != "claimed":
+        return
+    hand_off.state, hand_off.agent, hand_off.claimed_at, hand_off.dirty = "offered", None, None, True
+    acts.move_lease(stage, scene, Closed(Holder.NOBODY), "desk_left", occasion)
+    if change.action == DeskAction.LEAVE_TO_BOT:
+        hand_off.accept_by = None
+        acts.move_lease(stage, scene, DeskBotTook(), "desk_bot", occasion)
+    elif hand_off.accept_by is not None:
+        hand_off.accept_by += stage.now - hand_off.offered_at
+
+
+def _lose(stage: Stage, scene: Scene, hand_off: HandOffState, occasion: Occasion) -> None:
+    """The ticket is gone, the customer isn't: whoever is next may have them, else people at our own desk."""
+    scene.closed_there.add(hand_off.ref)
+    scene.thread.withdrawn.append(hand_off.ref)
+    acts.move_lease(stage, scene, Closed(Holder.NOBODY), "ticket_deleted", occasion)
+    offers.decline(stage, scene, hand_off, occasion, cause="ticket_deleted")
 
 
 def _concerns(change: DeskActed, hand_off: HandOffState) -> bool:
@@ -303,7 +343,8 @@ def _too_late(stage: Stage, scene: Scene, change: DeskActed, occasion: Occasion)
     acts.send(stage, scene, note, occasion, connection=desk, hand_off=change.hand_off)
 
 
-def _files(message: Spoken | MessageState, source: str) -> tuple[Attachment, ...]:
+def _files(message: Spoken | MessageState, where: ConversationState) -> tuple[Attachment, ...]:
     if isinstance(message, Spoken):
         return ()
-    return tuple(Attachment(**{**item, "source": source}) for item in message.attachments)
+    place = {"source": where.connection, "conversation_id": where.id, "message_id": message.id}
+    return tuple(Attachment(**{**item, **place}) for item in message.attachments)

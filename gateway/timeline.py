@@ -58,7 +58,20 @@ class OverlapEntry(_Entry, frozen=True, kw_only=True, tag="overlap"):
     overlap: Overlap
 
 
-Entry = MessageEntry | TurnEntry | DecisionEntry | LeaseEntry | CommandEntry | HandOffEntry | OverlapEntry
+class DeletedEntry(_Entry, frozen=True, kw_only=True, tag="deleted"):
+    """The helpdesk has deleted the conversation; what we hold of it stays."""
+
+
+Entry = (
+    MessageEntry
+    | TurnEntry
+    | DecisionEntry
+    | LeaseEntry
+    | CommandEntry
+    | HandOffEntry
+    | OverlapEntry
+    | DeletedEntry
+)
 
 
 async def tell(connection: AsyncConnection, conversation_ref: int) -> list[Entry]:
@@ -71,6 +84,7 @@ async def tell(connection: AsyncConnection, conversation_ref: int) -> list[Entry
         commands=await reading.commands_of(connection, conversation_ref),
         hand_offs=await desk.hand_offs_of(connection, conversation_ref),
         overlaps=await reading.overlaps_of(connection, conversation_ref),
+        deleted_at=await reading.deleted_at(connection, conversation_ref),
     )
 
 
@@ -83,6 +97,7 @@ def merge(
     commands: Iterable[Command],
     hand_offs: Iterable[HandOff],
     overlaps: Iterable[Overlap] = (),
+    deleted_at: datetime | None = None,
 ) -> list[Entry]:
     """Order by time. At one moment: what was said to us, the turn it opened, what we made of it."""
     ordered = list(commands)
@@ -101,6 +116,8 @@ def merge(
     for lease in leases:
         at = min(lease.at, start) if lease.epoch == 1 and start else lease.at
         placed.append((at, -2 if lease.epoch == 1 else 1, lease.ref, LeaseEntry(at=at, lease=lease)))
+    if deleted_at is not None:
+        placed.append((deleted_at, 3, 0, DeletedEntry(at=deleted_at)))
     placed.sort(key=lambda item: item[:3])
     return [entry for *_, entry in placed]
 

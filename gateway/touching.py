@@ -24,7 +24,7 @@ def addresses(home: str, change: Change) -> Iterable[tuple[str, str]]:
     match change:
         case MessagePosted() | model.ConversationChanged() | model.ControlChanged():
             yield (home, change.conversation.id)
-        case model.CustomerChanged() | model.CustomersMerged():
+        case model.CustomerChanged() | model.CustomersMerged() | model.CustomerDeleted():
             return
         case model.ThinEvent():
             yield from addresses(home, thin.bare(change))
@@ -74,10 +74,15 @@ def streams(
 
 
 def merged(home: str, change: Change) -> Iterable[tuple[str, str]]:
-    """Those of whom the vendor made one."""
-    if isinstance(change, model.CustomersMerged):
-        yield (home, change.customer.id)
-        yield (home, change.gone_id)
+    """Those of whom the vendor made one, and those that it deleted."""
+    match change:
+        case model.CustomersMerged():
+            yield (home, change.customer.id)
+            yield (home, change.gone_id)
+        case model.CustomerDeleted():
+            yield (home, change.customer_id)
+        case _:
+            return
 
 
 def moved(home: str, change: Change, found: Mapping[tuple[str, str], Thread]) -> Iterable[tuple[str, str]]:

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway import store
-from sync.store import outbox
+from sync.store import workers
 
 log = structlog.get_logger()
 RECONNECT_AFTER = 0.5
@@ -55,9 +55,9 @@ class Wakeups:
     async def _listen(self, connection: AsyncConnection) -> None:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         if self.worker:
-            await outbox.show_alive(connection, self.worker)
+            await workers.show_alive(connection, self.worker)
         else:
-            self.worker = await outbox.enlist(connection)
+            self.worker = await workers.enlist(connection)
         self._lost.clear()
         raw: Any = (await connection.get_raw_connection()).driver_connection
         raw.add_termination_listener(lambda _: self._lost.set())

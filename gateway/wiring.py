@@ -10,8 +10,10 @@ from adapters.model import (
     Change,
     ControlChanged,
     ConversationChanged,
+    ConversationDeleted,
     ConversationRecord,
     CustomerChanged,
+    CustomerDeleted,
     CustomerRecord,
     CustomersMerged,
     DeskActed,
@@ -22,6 +24,7 @@ from adapters.model import (
 )
 from gateway import (
     acts,
+    deleting,
     desk,
     manners,
     offers,
@@ -73,10 +76,13 @@ def advance(stage: Stage, home: str, change: Event, occasion: Occasion) -> None:
             _take_message(stage, home, change, occasion)
         case ConversationChanged():
             scene = _scene(stage, home, change, occasion)
+            deleting.is_back(scene, change)
             meanings = mirror.apply_conversation(
                 scene.thread, change.conversation, at=change.occurred_at, by=change.by
             )
             _react(stage, scene, meanings, occasion)
+        case ConversationDeleted() | CustomerDeleted():
+            deleting.take(stage, home, change, occasion)
         case CustomerChanged() | CustomersMerged():
             _take_customer(stage, home, change, occasion)
         case ThinEvent():
@@ -113,6 +119,7 @@ def _hear_ourselves(stage: Stage, scene: Scene, change: _FromInside, occasion: O
 
 def _take_message(stage: Stage, home: str, change: MessagePosted, occasion: Occasion) -> None:
     scene = _scene(stage, home, change, occasion)
+    deleting.is_back(scene, change)
     over = mirror.was_over(scene.thread, change.message)
     meanings = (
         *_given_back(scene),
@@ -249,6 +256,7 @@ def _take_customer(
     stage: Stage, home: str, change: CustomerChanged | CustomersMerged, occasion: Occasion
 ) -> None:
     told = _customer(stage, home, change, change.customer, occasion)
+    deleting.customer_is_back(stage, home, change)
     gone = stage.customers.get((home, change.gone_id)) if isinstance(change, CustomersMerged) else None
     if gone is not None:
         stage.people.vendor_merged(told, gone, Cause(at=stage.now, event_ref=occasion.event_ref))
@@ -272,7 +280,7 @@ def _share(stage: Stage, customer: CustomerState, change: _CustomerTold, occasio
 
 def _react(stage: Stage, scene: Scene, meanings: tuple[Meaning, ...], occasion: Occasion) -> None:
     for meaning in meanings:
-        if not occasion.live and _is_past(scene, meaning):
+        if not occasion.live and mirror.is_past(scene.thread, meaning):
             continue
         relays.hear(stage, scene, meaning, occasion)
         match meaning:
@@ -350,20 +358,6 @@ def _listen(stage: Stage, scene: Scene, message: Spoken | MessageState, occasion
         turn_comes = manners.not_before(acts.spoken_at(scene), every, now) if every else now
         ready_at = max(turn_comes, now + stage.quiet_for(conversation.channel))
         acts.ask_ai(stage, scene, turn, occasion, ready_at=ready_at)
-
-
-def _is_past(scene: Scene, meaning: Meaning) -> bool:
-    """Whether what history tells is over: a bot's words, or a person's who doesn't have the last word."""
-    conversation = scene.thread.conversation
-    match meaning:
-        case mirror.OtherBotSpoke():
-            return True
-        case mirror.AgentSpoke(message):
-            latest = conversation.last_message_at
-            answered = latest is not None and message.sent_at < latest
-            return answered or conversation.status == Status.RESOLVED
-        case _:
-            return False
 
 
 def _take_answer(stage: Stage, scene: Scene, answer: AnswerPrepared, occasion: Occasion) -> None:

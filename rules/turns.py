@@ -195,7 +195,10 @@ def reopen(history: History) -> None:
 
 
 def end(history: History, by: str) -> None:
-    """The latest turn got its outcome from outside: `person` or `other_bot` took over, or it was `closed`."""
+    """The latest turn got its outcome from outside: `person` or `other_bot` took over, or it was `closed`.
+
+    `deleted`: nobody knows what would have become of it.
+    """
     turn = history.current
     if turn is not None and turn.ended_by is None:
         turn.ended_by = by

@@ -10,6 +10,7 @@ from adapters.model import ConversationRecord, CustomerRecord, MessageRecord
 from sync.thread import person_json
 
 MISSING = "missing"
+DELETED = "deleted"
 
 
 class HeldConversation(Struct, frozen=True, kw_only=True):
@@ -26,6 +27,7 @@ class HeldConversation(Struct, frozen=True, kw_only=True):
     attributes: dict[str, Any]
     vendor_updated_at: datetime | None
     customer_id: str | None = None
+    deleted_at: datetime | None = None
 
 
 class HeldCustomer(Struct, frozen=True, kw_only=True):
@@ -45,6 +47,11 @@ class HeldMessage(Struct, frozen=True, kw_only=True):
     text: str
     own: bool
     seen_at: datetime
+
+
+def deletion_differs(held: HeldConversation | None) -> tuple[str, ...]:
+    """That a vendor's deleted conversation isn't marked as such here, if we hold it."""
+    return (DELETED,) if held is not None and held.deleted_at is None else ()
 
 
 def conversation_differs(record: ConversationRecord, held: HeldConversation | None) -> tuple[str, ...]:

@@ -93,11 +93,14 @@ class SharedRecord(Protocol):
     attributes: dict[str, Any]
     vendor_updated_at: datetime | None
     revision: int | None
-    deleted: bool
     shared: dict[str, Copy]
     golden: dict[str, Version]
     conflicts: list[ConflictChange]
     dirty: bool
+
+    @property
+    def deleted(self) -> bool:
+        """Whether nothing is to be written there: the vendor has it no more."""
 
     @property
     def everyone(self) -> Sequence["SharedRecord"]:

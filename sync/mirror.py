@@ -138,6 +138,19 @@ def spoken(message: MessageState, author: Author, person: Person | None) -> tupl
             return ()
 
 
+def is_past(thread: Thread, meaning: Meaning) -> bool:
+    """Whether what history tells is over: a bot's words, or a person's who doesn't have the last word."""
+    match meaning:
+        case OtherBotSpoke():
+            return True
+        case AgentSpoke(message):
+            latest = thread.conversation.last_message_at
+            answered = latest is not None and message.sent_at < latest
+            return answered or thread.conversation.status == Status.RESOLVED
+        case _:
+            return False
+
+
 def _store(thread: Thread, record: MessageRecord, own: Own | None, seen: Seen, refs: Refs) -> MessageState:
     ours = own.sent if own else None
     message = MessageState(

@@ -216,14 +216,14 @@ def news(
 ) -> dict[VendorId, set[Key]]:
     """Of which records something new is told, each with the addresses that may link it now.
 
-    The others need no lock: applying them changes nothing.
+    The others need no lock: applying them changes nothing. One that was deleted may be there again.
     """
     found: dict[VendorId, set[Key]] = {}
     for home, record in told:
         known = stored.get((home, record.id))
         draft = _draft(known)
         apply_customer(draft, record, connection=home, rules=rules)
-        if known is None or draft.dirty or draft.identities:
+        if known is None or known.deleted or draft.dirty or draft.identities:
             keys = found.setdefault((home, record.id), set())
             links = (may_link(address, mark, rules) for address, mark in draft.identities.items())
             keys.update(key for key in links if key is not None)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from adapters.model import (
     ConversationChanged,
+    ConversationDeleted,
     ConversationRecord,
     CustomerChanged,
     CustomerRecord,
@@ -17,7 +18,7 @@ from adapters.model import (
     Origin,
 )
 
-Pulled = CustomerChanged | ConversationChanged | MessagePosted
+Pulled = CustomerChanged | ConversationChanged | ConversationDeleted | MessagePosted
 """What a page may hold."""
 
 
@@ -45,6 +46,8 @@ def lane_name(change: Pulled) -> str:
             return f"customer:{change.customer.id}"
         case ConversationChanged() | MessagePosted():
             return change.conversation.id
+        case ConversationDeleted():
+            return change.conversation_id
 
 
 def events(changes: Iterable[Pulled], *, space: str, live_from: datetime | None) -> list[PulledEvent]:
@@ -72,6 +75,8 @@ def _origin(change: Pulled, live_from: datetime | None) -> Origin:
 def bare(change: Pulled) -> Pulled:
     """A change without what the vendor's own shape adds: the vendor still has that, and it may be large."""
     match change:
+        case ConversationDeleted():
+            return change
         case CustomerChanged():
             return msgspec.structs.replace(change, customer=_bare_customer(change.customer))
         case ConversationChanged():

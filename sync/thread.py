@@ -50,8 +50,10 @@ class CustomerState(Struct, kw_only=True, eq=False):
     """Those that a person said are somebody else."""
     held: bool = False
     """Whether its row is ours until the transaction ends."""
-    deleted: bool = False
-    """Whether the vendor has its record no more: then its addresses link nobody, and nothing is written."""
+    deleted_at: datetime | None = None
+    """Since when the vendor has its record no more: its addresses link nobody, and nothing is written."""
+    was_deleted_at: datetime | None = None
+    """The same as stored."""
     revision: int | None = None
     """The vendor's own number of this version."""
     shared: dict[str, Copy] = field(default_factory=dict)
@@ -60,6 +62,11 @@ class CustomerState(Struct, kw_only=True, eq=False):
     """Of the main one: what the shared fields should be everywhere."""
     conflicts: list[ConflictChange] = field(default_factory=list)
     """What this batch changed about conflicts over fields."""
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the vendor has its record no more."""
+        return self.deleted_at is not None
 
     @property
     def addresses(self) -> dict[Address, Mark]:
@@ -123,6 +130,8 @@ class ConversationState(Struct, kw_only=True):
     last_message_at: datetime | None = None
     control: str | None = None
     """Who may speak by the vendor's own switch, where it has one: a `Control`."""
+    deleted_at: datetime | None = None
+    """Since when the vendor has it no more: nothing is said or done there."""
     dirty: bool = False
 
 
@@ -294,6 +303,8 @@ class Thread(Struct, kw_only=True):
     failed: list[Failed] = field(default_factory=list)
     heard: list[int] = field(default_factory=list)
     """Commands whose status was told back in this batch."""
+    deleted: bool | None = None
+    """Whether this batch tells that the vendor has it no more; false: that it has it again."""
 
     def hear(self, sent: Sent) -> None:
         """Note that a status of ours was told back."""

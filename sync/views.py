@@ -19,6 +19,8 @@ class Identity(Struct, frozen=True, kw_only=True):
     value: str
     normal: str | None = None
     verified: bool = False
+    deleted_at: datetime | None = None
+    """Of the vendor's own id: since when it has that record no more."""
 
 
 class Customer(Struct, frozen=True, kw_only=True):
@@ -92,6 +94,8 @@ class Conversation(Struct, frozen=True, kw_only=True):
     last_message_at: datetime | None
     lease: Lease
     last_message: LastMessage | None = None
+    deleted_at: datetime | None = None
+    """Since when the vendor has it no more; nothing is said or done there."""
 
 
 class HandOff(Struct, frozen=True, kw_only=True):
@@ -99,6 +103,7 @@ class HandOff(Struct, frozen=True, kw_only=True):
 
     `expired` is one that nobody claimed by `accept_by`; the next one `follows` it, and `cause` says so.
     `passed_on` is one that a bot of a desk elsewhere had until a rule asked for people; it is followed, too.
+    `deleted` is one whose conversation the helpdesk has deleted.
     `to` names the built-in `desk`, the people of the helpdesk (`saas`), or a desk at another vendor, where
     `ticket` was opened for it; `position` is its place in a queue there.
     """

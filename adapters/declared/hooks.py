@@ -82,6 +82,16 @@ def _contexts(
         yield facts(event=event, it=it, settings=reader.settings)
 
 
+_Happening = (
+    declared.ConversationDeleted
+    | declared.CustomerDeleted
+    | declared.MessageFailed
+    | declared.ControlChanged
+    | declared.ThinEvent
+)
+"""What tells of no whole record."""
+
+
 def _change(how: declared.Change, reader: Reader, context: cel.Context) -> model.Change:
     at = reader.time(how.at, context)
     match how:
@@ -114,19 +124,23 @@ def _change(how: declared.Change, reader: Reader, context: cel.Context) -> model
                 gone_id=_name(how.gone_id, context),
                 occurred_at=at or datetime.now(UTC),
             )
-        case declared.MessageFailed() | declared.ControlChanged() | declared.ThinEvent():
-            return _happened(how, reader, context, at or datetime.now(UTC))
         case _:
-            assert_never(how)
+            return _happened(how, reader, context, at or datetime.now(UTC))
 
 
 def _happened(
-    how: declared.MessageFailed | declared.ControlChanged | declared.ThinEvent,
+    how: _Happening,
     reader: Reader,
     context: cel.Context,
     at: datetime,
 ) -> model.Change:
     match how:
+        case declared.ConversationDeleted():
+            return model.ConversationDeleted(
+                conversation_id=_name(how.conversation_id, context), occurred_at=at
+            )
+        case declared.CustomerDeleted():
+            return model.CustomerDeleted(customer_id=_name(how.customer_id, context), occurred_at=at)
         case declared.MessageFailed():
             return model.MessageFailed(
                 conversation_id=_name(how.conversation_id, context),
@@ -181,8 +195,10 @@ def _about(change: model.Change) -> str:
             return f"customer:{identity.value}"
         case model.ThinEvent(query=model.FindConversation() | model.GetMessage() as query):
             return query.conversation_id
-        case model.MessageFailed():
+        case model.MessageFailed() | model.ConversationDeleted():
             return change.conversation_id
+        case model.CustomerDeleted():
+            return f"customer:{change.customer_id}"
         case _:
             raise AssertionError(f"no description yields {change}")
 

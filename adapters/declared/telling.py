@@ -143,6 +143,18 @@ class CustomersMerged(_Change, frozen=True, kw_only=True, tag="customers_merged"
     gone_id: OfEvent
 
 
+class ConversationDeleted(_Change, frozen=True, kw_only=True, tag="conversation_deleted", tag_field="change"):
+    """The vendor has a conversation no more."""
+
+    conversation_id: OfEvent
+
+
+class CustomerDeleted(_Change, frozen=True, kw_only=True, tag="customer_deleted", tag_field="change"):
+    """The vendor has a customer's record no more."""
+
+    customer_id: OfEvent
+
+
 class MessageFailed(_Change, frozen=True, kw_only=True, tag="message_failed", tag_field="change"):
     """A message of ours was not delivered."""
 
@@ -185,6 +197,8 @@ Change = (
     | ConversationChanged
     | CustomerChanged
     | CustomersMerged
+    | ConversationDeleted
+    | CustomerDeleted
     | MessageFailed
     | ControlChanged
     | ThinEvent

@@ -35,6 +35,13 @@ class CustomersMerged(Struct, frozen=True, kw_only=True, tag="customers_merged")
     occurred_at: datetime
 
 
+class CustomerDeleted(Struct, frozen=True, kw_only=True, tag="customer_deleted"):
+    """The vendor has this customer's record no more. Nothing that we hold is erased by it."""
+
+    customer_id: str
+    occurred_at: datetime
+
+
 class ConversationChanged(Struct, frozen=True, kw_only=True, tag="conversation_changed"):
     """A conversation is new or different; `by` is who changed it, when the vendor says."""
 
@@ -42,6 +49,16 @@ class ConversationChanged(Struct, frozen=True, kw_only=True, tag="conversation_c
     occurred_at: datetime
     customer: CustomerRecord | None = None
     by: Author = Author.UNKNOWN
+
+
+class ConversationDeleted(Struct, frozen=True, kw_only=True, tag="conversation_deleted"):
+    """The vendor has this conversation no more. Nothing that we hold is erased by it.
+
+    What is told of as of later (a message, a restored conversation) is there again.
+    """
+
+    conversation_id: str
+    occurred_at: datetime
 
 
 class MessagePosted(Struct, frozen=True, kw_only=True, tag="message_posted"):
@@ -125,7 +142,9 @@ class DeskActed(Struct, frozen=True, kw_only=True, tag="desk_acted"):
 Change = (
     CustomerChanged
     | CustomersMerged
+    | CustomerDeleted
     | ConversationChanged
+    | ConversationDeleted
     | MessagePosted
     | MessageFailed
     | ControlChanged

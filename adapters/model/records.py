@@ -109,6 +109,9 @@ class Attachment(Struct, frozen=True, kw_only=True):
     size: int | None = None
     source: str = ""
     """The connection that it came from; set by the engine when the file goes on elsewhere."""
+    conversation_id: str | None = None
+    message_id: str | None = None
+    """The message that it came with there, to ask for its address again; set by the engine, too."""
 
 
 class CustomerRecord(Struct, frozen=True, kw_only=True):

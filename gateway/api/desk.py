@@ -42,12 +42,22 @@ class StateFilter(StrEnum):
     TAKEN = "taken"
     EXPIRED = "expired"
     PASSED_ON = "passed_on"
+    DELETED = "deleted"
     ALL = "all"
 
 
 _STATES = {
     StateFilter.OPEN: desk.OPEN,
-    StateFilter.ALL: ("offered", "claimed", "resolved", "returned", "taken", "expired", "passed_on"),
+    StateFilter.ALL: (
+        "offered",
+        "claimed",
+        "resolved",
+        "returned",
+        "taken",
+        "expired",
+        "passed_on",
+        "deleted",
+    ),
 }
 
 

@@ -38,7 +38,10 @@ def list_hand_offs(
     key: ApiKey,
     url: Url = HERE,
     state: Annotated[
-        str, typer.Option(help="open, offered, claimed, resolved, returned, taken, expired, passed_on, all.")
+        str,
+        typer.Option(
+            help="open, offered, claimed, resolved, returned, taken, expired, passed_on, deleted, all."
+        ),
     ] = "open",
     queue: Annotated[str | None, typer.Option(help="Only this queue.")] = None,
 ) -> None:

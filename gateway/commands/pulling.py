@@ -24,8 +24,8 @@ from gateway.metrics import Metrics
 from gateway.pulling import PullBusyError, Puller, PullStoppedError, Purpose, Watch
 from gateway.reconciling import reconcile as reconcile_all
 from sync.store import pulls, reconciling
-from sync.store.outbox import count_workers
 from sync.store.pulls import Run
+from sync.store.workers import count_workers
 
 LINE_EVERY = 5.0
 SHOWN = 20

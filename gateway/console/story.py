@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from gateway.timeline import (
     CommandEntry,
     DecisionEntry,
+    DeletedEntry,
     Entry,
     HandOffEntry,
     LeaseEntry,
@@ -77,7 +78,7 @@ def _items(
             if command.kind not in _SPEAKS:
                 return [Done(at=entry.at, command=command)]
             return [] if command.ref in heard else [Unsaid(at=entry.at, command=command)]
-        case TurnEntry() | DecisionEntry() | HandOffEntry() | OverlapEntry() | LeaseEntry():
+        case TurnEntry() | DecisionEntry() | HandOffEntry() | OverlapEntry() | LeaseEntry() | DeletedEntry():
             return [entry]
         case _:
             assert_never(entry)

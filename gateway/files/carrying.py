@@ -15,9 +15,11 @@ from adapters.model import Attachment, Command, Note, Reply
 from config.settings import AttachmentSettings
 from gateway.files import naming
 from gateway.files.guard import Because, Guard, RefusedFileError, Spooled, spool
+from gateway.files.renewing import renewed
 from sync.store import desk_files
 
 log = structlog.get_logger()
+_PERHAPS_EXPIRED = frozenset({Because.ANSWER, Because.GONE})
 PATIENT = 3
 """So often a file is asked for that can't be had just now; then the message goes without it."""
 
@@ -80,13 +82,25 @@ class Carrier:
         if wanted.source == desk_files.SOURCE:
             got = await self._of_the_desk(wanted)
         else:
-            source = self._adapters.get(wanted.source)
-            got = await self._guard.fetch(source.fetch(wanted) if source else Fetch(url=wanted.url))
+            got = await self._of_a_vendor(wanted)
         try:
             return fit(got, wanted.name, otherwise=wanted.content_type, types=self._settings.types)
         except BaseException:
             got.file.close()
             raise
+
+    async def _of_a_vendor(self, wanted: Attachment) -> Spooled:
+        """From where its vendor has it: an address that is good no longer is asked for once more."""
+        source = self._adapters.get(wanted.source)
+        if source is None:
+            return await self._guard.fetch(Fetch(url=wanted.url))
+        try:
+            return await self._guard.fetch(source.fetch(wanted))
+        except RefusedFileError as refused:
+            again = await renewed(source, wanted) if refused.because in _PERHAPS_EXPIRED else None
+            if again is None:
+                raise
+        return await self._guard.fetch(source.fetch(again))
 
     async def _of_the_desk(self, wanted: Attachment) -> Spooled:
         async with self._engine.connect() as connection:

@@ -47,7 +47,9 @@ async def find(connection: AsyncConnection, key: Key, message: int, number: int)
     if not access.may(key, Scope.READ) and not handed_over:
         raise NoSuchFileError(f"message {message} has no file {number}")
     stored = place.attachments[number - 1]
-    return msgspec.convert(stored | {"source": stored.get("source") or place.connection}, Attachment)
+    told = stored.get("source") not in {None, "", place.connection}  # what was carried here lies elsewhere
+    here = {"conversation_id": place.conversation_id, "message_id": place.message_id}
+    return msgspec.convert(stored if told else stored | {"source": place.connection} | here, Attachment)
 
 
 async def fetch(house: House, wanted: Attachment) -> Upload:

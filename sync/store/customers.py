@@ -7,11 +7,12 @@ are taken in the order of their numbers: so nobody waits in a ring.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import select, text
-from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BOOLEAN, TEXT
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BOOLEAN, TEXT, TIMESTAMP
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import bindparam
 from sqlmodel import col
@@ -20,6 +21,7 @@ from adapters.model import CustomerRecord, IdentityKind
 from config.database import Direct
 from sync.identity import Key, LinkRules, Mark
 from sync.people import People, VendorId, news
+from sync.store import deletions
 from sync.store.merging import record_merges
 from sync.store.upserts import upsert_by_ref
 from sync.tables import Customer
@@ -28,7 +30,7 @@ from sync.thread import CustomerState, Thread
 CUSTOMER = """
 to_jsonb(c) || jsonb_build_object(
     'known', (SELECT jsonb_agg(jsonb_build_array(i.connection, i.kind, i.value, i.normal, i.verified,
-                  i.deleted_at IS NOT NULL))
+                  i.deleted_at))
               FROM identity i WHERE i.customer_ref = c.ref),
     'kin', (SELECT jsonb_agg(to_jsonb(k)) FROM customer k WHERE k.main_ref = c.main_ref AND k.ref <> c.ref))
 """
@@ -102,8 +104,8 @@ async def load(
 ) -> tuple[dict[VendorId, CustomerState], People]:
     """The customers of this batch by their vendor ids; the same objects as in `threads`.
 
-    `told` are records to apply, `named` those only referred to, `merged` those that the vendor made one. All
-    that may change is locked until the transaction ends. Raises PeopleMovedError.
+    `told` are records to apply, `named` those only referred to, `merged` those that the vendor made one, or
+    deleted. All that may change is locked until the transaction ends. Raises PeopleMovedError.
     """
     own = [(home, record.id) for home, record in told]
     wanted = list(dict.fromkeys([*own, *named, *merged]))
@@ -188,7 +190,8 @@ def customer_of(stored: Mapping[str, Any] | None, people: dict[int, CustomerStat
         known = msgspec.convert({**stored, "known": {}, "kin": stored["kin"] or []}, CustomerState)
         addresses = stored["known"] or []
         known.known = {(name, kind, value): Mark(*mark) for name, kind, value, *mark, _ in addresses}
-        known.deleted = any(kind == IdentityKind.VENDOR and gone for _, kind, *_, gone in addresses)
+        gone = (at for _, kind, *_, at in addresses if kind == IdentityKind.VENDOR and at is not None)
+        known.deleted_at = known.was_deleted_at = next(map(datetime.fromisoformat, gone), None)
         people[known.ref] = known
     return known
 
@@ -314,6 +317,7 @@ async def save(connection: AsyncConnection, customers: Iterable[CustomerState], 
     if changed:
         await _CUSTOMERS.many(connection, [_row(customer) for customer in changed])
     await _save_identities(connection, ordered)
+    await _save_deletions(connection, [each for each in ordered if each.deleted_at != each.was_deleted_at])
     if people.merges and await record_merges(connection, people.merges):
         raise PeopleMovedError("a customer was linked to one that was being merged")
 
@@ -334,6 +338,28 @@ async def _save_identities(connection: AsyncConnection, customers: Iterable[Cust
         names = ("refs", "connections", "kinds", "values", "normals", "verified")
         columns = (list(column) for column in zip(*rows, strict=True))
         await _ADD_IDENTITIES.rows(connection, dict(zip(names, columns, strict=True)))
+
+
+_DELETIONS = text("""
+WITH gone AS (
+    UPDATE identity i SET deleted_at = g.at FROM unnest(:refs, :moments) AS g(ref, at)
+    WHERE i.customer_ref = g.ref AND i.kind = 'vendor' RETURNING g.ref
+)
+UPDATE customer SET xid = pg_current_xact_id() WHERE ref IN (SELECT ref FROM gone)
+""").bindparams(
+    bindparam("refs", type_=ARRAY(BIGINT)), bindparam("moments", type_=ARRAY(TIMESTAMP(timezone=True)))
+)
+
+
+async def _save_deletions(connection: AsyncConnection, customers: Sequence[CustomerState]) -> None:
+    """Since when their vendors have these no more, or that they have them again."""
+    if customers:
+        columns = {
+            "refs": [each.ref for each in customers],
+            "moments": [each.deleted_at for each in customers],
+        }
+        await connection.execute(_DELETIONS, columns)
+        await deletions.settle_customers(connection, [each.ref for each in customers if each.deleted])
 
 
 async def load_identities(connection: AsyncConnection, customer: CustomerState) -> list[dict[str, str]]:

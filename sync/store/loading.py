@@ -45,12 +45,13 @@ SELECT conversation_ref, id, text FROM message WHERE conversation_ref = ANY(:ref
 """).bindparams(_REFS, _ADDRESSES[1])
 )
 # What bears our token or a known id is ours however late it comes; words are compared in the window alone.
-# That begins when it was sent: a vendor that was down for an hour hears of it then.
+# That begins when it was sent: a vendor that was down for an hour hears of it then. What was sent to a desk
+# elsewhere comes back there, not here: a customer who says the same again is no echo of that.
 _LEDGER = Direct(
     text("""
 SELECT c.ref, c.conversation_ref, c.kind, c.key, c.created_at, c.body, c.remote_id, c.claimed_at, c.state,
   c.heard_at, c.outcome_unknown, c.held, c.doubt, c.epoch, c.done_at, c.vendor_at, c.turn
-FROM command c
+FROM command c JOIN conversation v ON v.ref = c.conversation_ref AND v.connection = c.connection
 WHERE c.conversation_ref = ANY(:refs) AND (c.kind IN ('reply', 'note', 'set_status')
     OR (c.kind = 'update_conversation' AND c.body ->> 'status' IS NOT NULL))
   AND (c.created_at > now() - :within OR c.claimed_at > now() - :within
@@ -80,7 +81,7 @@ SELECT v.ref, h.queue, h.agent, e.bots,
 FROM unnest(:refs) AS c(ref)
 JOIN conversation v ON v.ref = c.ref
 CROSS JOIN LATERAL (
-  SELECT coalesce(max(epoch) FILTER (WHERE cause = 'resolved'), 0) AS resolved,
+  SELECT coalesce(max(epoch) FILTER (WHERE cause IN ('resolved', 'deleted')), 0) AS resolved,
          coalesce(max(epoch) FILTER (WHERE holder = 'ai' AND epoch < v.lease_epoch), 0) AS ai,
          coalesce(max(epoch) FILTER (WHERE cause NOT IN ('other_bot_spoke', 'other_bot_silent')), 1) AS bots
   FROM lease_change WHERE conversation_ref = v.ref) e

@@ -14,9 +14,9 @@ from sqlmodel import col
 
 from config.database import Direct, storable
 from sync.delivery import Outcome, Verdict
-from sync.tables import AttemptRow, Message, worker_number
+from sync.store.deletions import GONE, IS_GONE
+from sync.tables import AttemptRow, Message
 
-WORKERS = 0x6465736B  # "desk": the class of the advisory locks by which workers show that they live
 CLAIM_LASTS = timedelta(seconds=60)
 
 
@@ -73,12 +73,13 @@ def _held(holds: Iterable[Hold]) -> dict[str, list[Any]]:
 # Only the first unfinished command of each subject and connection is due; what only asks waits for its like
 # alone, for what it brings may be what keeps the others from being sent. An epoch that has
 # moved on means that the right to speak is gone: the check rides in the claim, right before sending. So
-# does the one for messages that are held for echoes of ours: one may be a person's.
+# do those for messages held for echoes of ours (one may be a person's) and for what the vendor has deleted.
 # Each connection has its own list, so that a long one keeps nobody else's from being looked at.
 # OFFSET 0 keeps the look at earlier ones a probe of the index for each. As a join, the planner, whose counts
 # of a large table hardly ever see anything waiting, reads all that waits once for each that waits.
 _CLAIM = Direct(
-    text("""
+    text(
+        f"""
 WITH RECURSIVE names(connection) AS (
     (SELECT connection FROM command WHERE state = 'waiting' ORDER BY connection LIMIT 1)
     UNION ALL
@@ -86,10 +87,10 @@ WITH RECURSIVE names(connection) AS (
             ORDER BY e.connection LIMIT 1)
     FROM names n WHERE n.connection IS NOT NULL
 ), due AS (
-    SELECT first.ref, first.conversation_ref
+    SELECT first.ref, first.conversation_ref, first.epoch, first.gone
     FROM names n LEFT JOIN unnest(:room_names, :room_sizes) AS r(name, size) ON r.name = n.connection
     CROSS JOIN LATERAL (
-        SELECT c.ref, c.conversation_ref, c.priority FROM command c
+        SELECT c.ref, c.conversation_ref, c.priority, c.epoch, {IS_GONE} AS gone FROM command c
         WHERE c.state = 'waiting' AND c.connection = n.connection AND c.ready_at <= :now
           AND NOT EXISTS (
             SELECT 1 FROM unnest(:held_names, :held_kinds, :held_from) AS h(name, kind, priority)
@@ -110,19 +111,26 @@ WITH RECURSIVE names(connection) AS (
     SELECT v.ref, v.lease_epoch, v.id, v.connection FROM conversation v
     WHERE v.ref IN (SELECT conversation_ref FROM due)
     FOR SHARE SKIP LOCKED
+), ready AS (
+    SELECT due.ref, spoken.id, spoken.connection,
+        CASE WHEN due.gone THEN CAST(:gone AS text)
+             WHEN due.epoch <> spoken.lease_epoch THEN 'the lease moved on before it was sent' END AS why
+    FROM due LEFT JOIN spoken ON spoken.ref = due.conversation_ref
+    WHERE due.conversation_ref IS NULL OR spoken.ref IS NOT NULL
 )
 UPDATE command c SET
-    state = CASE WHEN c.epoch <> spoken.lease_epoch THEN 'superseded' ELSE 'in_flight' END,
-    done_at = CASE WHEN c.epoch <> spoken.lease_epoch THEN CAST(:now AS timestamptz) END,
-    reason = CASE WHEN c.epoch <> spoken.lease_epoch THEN 'the lease moved on before it was sent' END,
-    claimed_by = CASE WHEN c.epoch <> spoken.lease_epoch THEN NULL ELSE CAST(:worker AS bigint) END,
-    claimed_at = CASE WHEN c.epoch <> spoken.lease_epoch THEN c.claimed_at ELSE CAST(:now AS timestamptz) END,
-    doubt = c.doubt OR (COALESCE(c.epoch <> spoken.lease_epoch, false) AND c.held IS NOT NULL),
-    attempts = c.attempts + CASE WHEN c.epoch <> spoken.lease_epoch THEN 0 ELSE 1 END
-FROM due LEFT JOIN spoken ON spoken.ref = due.conversation_ref
-WHERE c.ref = due.ref AND (due.conversation_ref IS NULL OR spoken.ref IS NOT NULL)
-RETURNING c.*, spoken.id AS conversation_id, spoken.connection AS home
-""").bindparams(
+    state = CASE WHEN r.why IS NULL THEN 'in_flight' ELSE 'superseded' END,
+    done_at = CASE WHEN r.why IS NOT NULL THEN CAST(:now AS timestamptz) END,
+    reason = r.why,
+    claimed_by = CASE WHEN r.why IS NULL THEN CAST(:worker AS bigint) END,
+    claimed_at = CASE WHEN r.why IS NULL THEN CAST(:now AS timestamptz) ELSE c.claimed_at END,
+    doubt = c.doubt OR (r.why IS NOT NULL AND c.held IS NOT NULL),
+    attempts = c.attempts + CASE WHEN r.why IS NULL THEN 1 ELSE 0 END
+FROM ready r
+WHERE c.ref = r.ref
+RETURNING c.*, r.id AS conversation_id, r.connection AS home
+"""  # noqa: S608 - a constant
+    ).bindparams(
         *_HELD, bindparam("room_names", type_=ARRAY(TEXT)), bindparam("room_sizes", type_=ARRAY(INTEGER))
     )
 )
@@ -142,7 +150,7 @@ async def claim(
     """Take due commands, the most urgent first; also says how many were superseded instead."""
     limits = {"most": room.most, "share": room.share}
     sizes = {"room_names": list(room.rooms), "room_sizes": list(room.rooms.values())}
-    values = {"worker": worker, "now": now, **limits, **sizes, **_held(holds)}
+    values = {"worker": worker, "now": now, "gone": GONE, **limits, **sizes, **_held(holds)}
     rows = await _CLAIM.rows(connection, values)
     names = Claimed.__struct_fields__
     claimed = [
@@ -165,21 +173,26 @@ class Finished(Struct, frozen=True, kw_only=True):
     vendor_at: datetime | None = None
 
 
+# What the vendor hasn't got any more is nothing for a person to put right.
+_VOID = f"(:to = 'parked' AND (c.reason IS NOT DISTINCT FROM :gone OR {IS_GONE}))"
 _SETTLE = Direct(
-    text("""
-UPDATE command SET
-    state = :to,
+    text(
+        f"""
+UPDATE command c SET
+    state = CASE WHEN {_VOID} THEN 'superseded' ELSE :to END,
     ready_at = COALESCE(CAST(:ready_at AS timestamptz), ready_at), outcome_unknown = :unknown,
-    remote_id = COALESCE(:remote, remote_id), reason = :reason,
+    remote_id = COALESCE(:remote, remote_id), reason = CASE WHEN {_VOID} THEN :gone ELSE :reason END,
     vendor_at = COALESCE(CAST(:vendor_at AS timestamptz), vendor_at),
     claimed_by = NULL,
     attempts = attempts - :uncounted,
-    parked_as = CASE WHEN :to = 'parked' THEN :outcome END,
+    parked_as = CASE WHEN :to = 'parked' AND NOT {_VOID} THEN :outcome END,
     doubt = held IS NOT NULL AND NOT COALESCE(
         jsonb_array_length(held) = 1 AND held -> 0 ->> 'id' = :remote, false),
     done_at = CASE WHEN :to = 'waiting' THEN NULL ELSE CAST(:now AS timestamptz) END
 WHERE ref = :of AND state = 'in_flight' AND claimed_by = :worker AND claimed_at = :claimed_at
-""").bindparams(
+"""  # noqa: S608 - a constant
+    ).bindparams(
+        bindparam("gone", type_=TEXT),
         bindparam("remote", type_=TEXT),
         bindparam("reason", type_=TEXT),
         bindparam("to", type_=TEXT),
@@ -207,6 +220,7 @@ async def settle(connection: AsyncConnection, finished: Sequence[Finished]) -> N
                 "remote": item.remote_id,
                 "vendor_at": item.vendor_at,
                 "reason": storable(item.verdict.reason),
+                "gone": GONE,
                 "outcome": item.verdict.outcome.value,
                 "now": item.ended_at,
             }
@@ -250,13 +264,16 @@ async def record_own_messages(connection: AsyncConnection, rows: Sequence[dict[s
 
 
 _RENEW = Direct(
-    text("""
+    text(
+        f"""
 UPDATE command c SET claimed_at = :now
 WHERE c.ref = :of AND c.state = 'in_flight' AND c.claimed_by = :worker AND c.claimed_at = :claimed_at
+  AND NOT {IS_GONE}
   AND (:begun OR c.epoch IS NULL OR c.epoch = (
     SELECT v.lease_epoch FROM conversation v WHERE v.ref = c.conversation_ref))
 RETURNING c.ref
-""")
+"""  # noqa: S608 - a constant
+    )
 )
 
 
@@ -288,23 +305,6 @@ async def load_told(connection: AsyncConnection, ref: int) -> Told:
     """What we have been told since a status was to be set."""
     row = (await connection.execute(_TOLD, {"of": ref})).one()
     return Told(back=row.back, vendor_updated_at=row.vendor_updated_at)
-
-
-_MISSING = Direct(
-    text("""
-SELECT DISTINCT c.claimed_by FROM command c
-WHERE c.state = 'in_flight' AND c.claimed_by <> :worker AND NOT EXISTS (
-    SELECT 1 FROM pg_locks l
-    WHERE l.locktype = 'advisory' AND l.classid = :workers AND l.objid = c.claimed_by
-      AND l.objsubid = 2 AND l.granted
-      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
-""")
-)
-
-
-async def missing_workers(connection: AsyncConnection, *, worker: int) -> list[int]:
-    """The workers, but for the one who asks, who hold commands and show no sign of life now."""
-    return await _MISSING.values(connection, {"worker": worker, "workers": WORKERS})
 
 
 _RECOVER = Direct(
@@ -356,30 +356,3 @@ async def next_due(
     values = {"now": now, "worker": worker, **_held(holds)}
     due: datetime | None = (await _NEXT_DUE.values(connection, values))[0]
     return due
-
-
-_WORKERS = Direct(
-    text("""
-SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = :workers AND objsubid = 2 AND granted
-  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-""")
-)
-
-
-async def count_workers(connection: AsyncConnection) -> int:
-    """How many workers live."""
-    return int((await _WORKERS.values(connection, {"workers": WORKERS}))[0])
-
-
-async def enlist(connection: AsyncConnection) -> int:
-    """A number for this worker, shown alive by a lock that lasts as long as the session."""
-    number: int = await connection.scalar(worker_number.next_value())
-    await show_alive(connection, number)
-    return number
-
-
-async def show_alive(connection: AsyncConnection, number: int) -> None:
-    """Take the worker's lock in this session."""
-    await connection.execute(
-        text("SELECT pg_advisory_lock(:workers, :number)"), {"workers": WORKERS, "number": number}
-    )

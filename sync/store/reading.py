@@ -115,7 +115,7 @@ def _conversation(row: dict[str, Any]) -> Conversation:
 _PARTY = text("""
 SELECT c.*, (SELECT jsonb_agg(jsonb_build_object(
         'connection', i.connection, 'kind', i.kind, 'value', i.value,
-        'normal', i.normal, 'verified', i.verified) ORDER BY i.ref)
+        'normal', i.normal, 'verified', i.verified, 'deleted_at', i.deleted_at) ORDER BY i.ref)
     FROM identity i WHERE i.customer_ref = c.ref) AS identities
 FROM customer c
 WHERE c.main_ref = (SELECT main_ref FROM customer WHERE ref = :ref)
@@ -170,6 +170,8 @@ class Place(Struct, frozen=True, kw_only=True):
 
     conversation_ref: int
     connection: str
+    conversation_id: str
+    message_id: str
     attachments: list[dict[str, Any]]
 
 
@@ -178,7 +180,8 @@ async def files_at(connection: AsyncConnection, message_ref: int) -> Place | Non
     row = (
         await connection.execute(
             text("""
-            SELECT m.conversation_ref, v.connection, m.attachments
+            SELECT m.conversation_ref, v.connection, v.id AS conversation_id, m.id AS message_id,
+                m.attachments
             FROM message m JOIN conversation v ON v.ref = m.conversation_ref WHERE m.ref = :ref
             """),
             {"ref": message_ref},
@@ -196,6 +199,13 @@ async def leases_of(connection: AsyncConnection, conversation_ref: int) -> list[
         conversation_ref,
         LeaseChange,
     )
+
+
+async def deleted_at(connection: AsyncConnection, conversation_ref: int) -> datetime | None:
+    """Since when the vendor has a conversation no more."""
+    statement = text("SELECT deleted_at FROM conversation WHERE ref = :of")
+    found: datetime | None = await connection.scalar(statement, {"of": conversation_ref})
+    return found
 
 
 async def overlaps_of(connection: AsyncConnection, conversation_ref: int) -> list[Overlap]:

@@ -13,11 +13,12 @@ from sqlalchemy.sql.expression import bindparam
 
 from adapters.model import PullKind
 from sync.compare import HeldConversation, HeldCustomer, HeldMessage
+from sync.store import deletions
 
 _IDS = bindparam("ids", type_=ARRAY(TEXT))
 _CONVERSATIONS = text("""
 SELECT v.id, v.ref, v.channel, v.stream, v.status, v.tags, v.assignee, v.subject, v.url, v.attributes,
-       v.vendor_updated_at, i.value AS customer_id
+       v.vendor_updated_at, v.deleted_at, i.value AS customer_id
 FROM conversation v
 LEFT JOIN LATERAL (
     SELECT value FROM identity i
@@ -195,11 +196,12 @@ async def see(
 _MARKS = {
     PullKind.CONVERSATIONS: """
         UPDATE conversation SET deleted_at = {at}, xid = pg_current_xact_id()
-        WHERE connection = :name AND id = ANY(:ids) AND deleted_at {was}
+        WHERE connection = :name AND id = ANY(:ids) AND deleted_at {was} RETURNING ref
         """,
     PullKind.CUSTOMERS: """
         UPDATE identity SET deleted_at = {at}
         WHERE connection = :name AND kind = 'vendor' AND value = ANY(:ids) AND deleted_at {was}
+        RETURNING customer_ref
         """,
 }
 _MARK, _UNMARK = (
@@ -245,7 +247,10 @@ async def mark_gone(
 ) -> int:
     """Mark records that the vendor has no more; they stay. How many weren't marked before."""
     done = await connection.execute(_MARK[kind], {"name": name, "ids": list(ids), "now": now})
-    return done.rowcount
+    marked = done.scalars().all()
+    settle = deletions.settle if kind is PullKind.CONVERSATIONS else deletions.settle_customers
+    await settle(connection, marked)
+    return len(marked)
 
 
 async def forget(connection: AsyncConnection, run: int, *, name: str, keep: int) -> None:

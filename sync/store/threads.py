@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from config.database import Direct
 from sync.priority import Priority
-from sync.store import doubts, tickets, undelivered
+from sync.store import deletions, doubts, tickets, undelivered
 from sync.store.upserts import upsert_by_ref
 from sync.tables import (
     CommandRow,
@@ -59,6 +59,7 @@ async def save(
     await _save_leases(connection, threads)
     await _save_hand_offs(connection, threads)
     await _silence(connection, threads)
+    await deletions.save(connection, threads)
     await tickets.withdraw(connection, [ref for thread in threads for ref in thread.withdrawn])
     await _save_heard(connection, threads)
     await undelivered.save(connection, [failed for thread in threads for failed in thread.failed])
@@ -78,11 +79,13 @@ def _messages() -> Any:
 
 
 _MESSAGES = Direct(_messages())
+# `deleted_at` is written by reconciliations, too, which hold no lane.
+_WRITTEN_APART = {"ref", "connection", "id", "created_at", "deleted_at", "dirty"}
 _LEASE_FIELDS = ("lease_holder", "lease_epoch", "lease_since", "lease_person")
 _CONVERSATIONS = Direct(
     upsert_by_ref(
         Conversation,
-        *(set(ConversationState.__struct_fields__) - {"ref", "connection", "id", "created_at", "dirty"}),
+        *(set(ConversationState.__struct_fields__) - _WRITTEN_APART),
         *_LEASE_FIELDS,
     )
 )

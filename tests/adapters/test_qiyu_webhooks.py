@@ -192,6 +192,17 @@ def test_a_session_ends(name: str, status: Status, control: Control, by: Author)
     assert (moved.control, moved.holder, changed.by) == (control, None, by)
 
 
+def test_whom_an_agent_leaves_the_robot_has_where_it_answers_first() -> None:
+    """Such a conversation is a bot's; one that was closed, or passed on, isn't."""
+    adapter = connect(robot_first=True)
+    statuses = {}
+    for name in ("SESSION_END", "SESSION_END_agent_left", "SESSION_END_transferred"):
+        changed, _ = told(name, adapter)
+        assert isinstance(changed, ConversationChanged)
+        statuses[name] = changed.conversation.status
+    assert list(statuses.values()) == [Status.RESOLVED, Status.PENDING, Status.OPEN]
+
+
 @pytest.mark.parametrize("reason", [None, 1, 99, "x", True])
 def test_a_session_that_ends_for_an_unknown_reason(reason: Any) -> None:
     """Is not taken for resolved."""

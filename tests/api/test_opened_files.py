@@ -31,6 +31,34 @@ async def sent(bridge: Bridge, server: FileServer, *, path: str = "/photo", **ab
     return f"/v1/messages/{row.ref}/attachments/1"
 
 
+async def test_a_file_is_opened_though_its_address_has_expired(
+    bridge: Bridge, api: httpx.AsyncClient
+) -> None:
+    """The message is asked for again, once; the second time, too, for what we hold stays as it was told."""
+    base = bridge.settings.connections["shop"].settings["base_url"]
+    photo = bridge.helpdesk.state.lay_down("photo.png", "image/png", PNG, base_url=base)
+    bridge.helpdesk.customer_says("cus_1", "It came broken", files=(photo,))
+    await bridge.settled()
+    (row,) = await bridge.rows("SELECT ref FROM message WHERE attachments <> '[]'")
+    path = f"/v1/messages/{row.ref}/attachments/1"
+    for times in range(3):
+        got = await api.get(path)
+        assert (got.status_code, got.content) == (200, PNG)
+        asked = [each for each in bridge.helpdesk.requests if "/messages/msg_" in each.path]
+        assert len(asked) == times
+        bridge.helpdesk.expire_files()
+    bridge.helpdesk.misbehave("error", path="/messages/msg_", status=503)
+    assert (await api.get(path)).status_code == 504
+    bridge.helpdesk.delete_conversation(photo_of(bridge))
+    assert (await api.get(path)).status_code == 502
+
+
+def photo_of(bridge: Bridge) -> str:
+    """The conversation of the message that has a file."""
+    (message,) = (each for each in bridge.helpdesk.messages if each.files)
+    return str(message.conversation_id)
+
+
 async def test_a_customers_file_is_told_and_opened(
     bridge: Bridge, api: httpx.AsyncClient, file_server: FileServer
 ) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from config.embedded import EmbeddedPostgres
+from config.settings import Settings
+from gateway.house import open_house
 from gateway.migrate import alembic_config
 from gateway.schema import revisions
 
@@ -49,6 +51,37 @@ def test_a_bad_setting_is_named(config: Path, refused: Refused, written: str, to
     line = refused("serve")
     assert str(config) in line
     assert told in line
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (
+            "adapter: memory, ai: theirs, settings: {switchboard: true, $AT}",
+            "say `ai: true` if our AI answers",
+        ),
+        ("adapter: intercom, role: desk, settings: {admin_id: '1', $AT}", "it takes `role: helpdesk`"),
+        ("adapter: doudian, settings: {app_key: k, webhook_secret: s}", "it takes `role: erp`"),
+    ],
+)
+def test_a_connection_that_its_vendor_does_not_go_with_is_named(
+    config: Path, refused: Refused, database_url: str, written: str, told: str
+) -> None:
+    """Nobody's turns would be judged; no hand-off could be opened; orders are no conversations."""
+    at = "base_url: 'http://127.0.0.1:9', token: t, webhook_secret: w"
+    config.write_text(f"connections: {{shop: {{{written.replace('$AT', at)}}}}}\n")
+    line = refused("serve", "--port", "0", database=database_url)
+    assert f"{config}: connections.shop: " in line
+    assert told in line
+
+
+async def test_a_vendors_own_ai_goes_where_there_is_no_switch(database_url: str, tmp_path: Path) -> None:
+    """The same helpdesk with its switchboard off."""
+    at = {"base_url": "http://127.0.0.1:9", "token": "t", "webhook_secret": "w"}
+    shop: Any = {"adapter": "memory", "ai": "theirs", "settings": at}
+    settings = Settings(database_url=database_url, data_dir=tmp_path, connections={"shop": shop})
+    async with open_house(settings) as house:
+        assert set(house.adapters) == {"shop"}
 
 
 def test_a_missing_settings_file_is_named(config: Path, refused: Refused) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from support.bridge import eventually
 from support.handed_over import HandedOver, handing_over
 
 from adapters.manifest import Capability
@@ -118,3 +119,45 @@ async def test_a_helpdesk_that_takes_no_files_gets_their_names(
         said = bridge.helpdesk.messages[-2:]
         assert [(m.text, m.files) for m in said] == [(f"Your guarantee\n{named}", ()), (named, ())]
         assert await bridge.rows("SELECT kind, reason FROM command WHERE state = 'parked'") == []
+
+
+def looked_up(helpdesk: MemoryHelpdesk) -> int:
+    """How often a message was asked for by its id."""
+    return sum(each.method == "GET" and "/messages/msg_" in each.path for each in helpdesk.requests)
+
+
+async def test_an_address_that_expired_while_the_desk_was_down_is_asked_for_again(
+    carrying: HandedOver,
+) -> None:
+    """Once: the message is looked up where the file came from, and the file goes along all the same."""
+    carrying.agents.misbehave("error", method="POST", path="/messages", times=None, status=503)
+    photo = lay_down(carrying.helpdesk, carrying, PNG, "photo.png", "image/png")
+    carrying.helpdesk.customer_says("cus_1", "This is broken", files=(photo,))
+
+    async def tried() -> bool:
+        return bool(await carrying.rows("SELECT 1 FROM attempt WHERE status = 503"))
+
+    await eventually(tried, what="the desk was down")
+    carrying.helpdesk.expire_files()
+    carrying.agents.behave()
+    await carrying.settled()
+    assert carrying.agents.messages[-1].text == "This is broken"
+    assert files(carrying.agents) == [("photo.png", "image/png", PNG)]
+    assert looked_up(carrying.helpdesk) == 1
+
+
+async def test_an_expired_address_of_a_message_that_is_gone_is_named_as_ever(carrying: HandedOver) -> None:
+    """Nobody can say where the file is: the words go, and say what is missing."""
+    carrying.agents.misbehave("error", method="POST", path="/messages", times=None, status=503)
+    photo = lay_down(carrying.helpdesk, carrying, PNG, "photo.png", "image/png")
+    said = carrying.helpdesk.customer_says("cus_1", "This is broken", files=(photo,))
+
+    async def tried() -> bool:
+        return bool(await carrying.rows("SELECT 1 FROM attempt WHERE status = 503"))
+
+    await eventually(tried, what="the desk was down")
+    carrying.helpdesk.expire_files()
+    carrying.helpdesk.delete_conversation(said.conversation_id)
+    carrying.agents.behave()
+    await carrying.settled()
+    assert carrying.agents.messages[-1].text == "This is broken\n[photo.png: its server answered 403]"

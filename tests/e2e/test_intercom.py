@@ -84,6 +84,21 @@ async def test_three_failures_are_noted_for_people(bridge: IntercomBridge) -> No
     assert thread["state"] == "open"
 
 
+async def test_a_deleted_conversation_is_written_to_no_more(bridge: IntercomBridge) -> None:
+    """What comes of it meanwhile, an answer that was being sought, stays unsent; what was said stays here."""
+    thread = bridge.helpdesk.customer_says(QUESTION)
+    await bridge.settled()
+    bridge.helpdesk.customer_says("What is your return policy?", thread)
+    bridge.helpdesk.delete(thread)
+    await bridge.settled()
+    (row,) = await bridge.rows("SELECT deleted_at FROM conversation")
+    assert row.deleted_at is not None
+    assert len(bridge.helpdesk.said(thread)) == 1
+    assert sorted(who for who, _ in await bridge.mirrored()) == ["ai", "customer", "customer"]
+    assert await bridge.rows("SELECT 1 FROM command WHERE state NOT IN ('done', 'superseded')") == []
+    assert set(bridge.helpdesk.post.statuses) == {202}
+
+
 async def test_a_forged_webhook_is_refused(bridge: IntercomBridge) -> None:
     """Nothing of it is kept."""
     forged = {"content-type": "application/json", "x-hub-signature": f"sha1={'0' * 40}"}

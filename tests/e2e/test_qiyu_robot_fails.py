@@ -216,3 +216,95 @@ async def test_the_robot_keeps_the_customer_when_it_is_silent_for_long(
     assert (await bridge.lease(thread))[0] == "other_bot"
     gauge = (await bridge.http.get("/metrics")).text
     assert "deskbridge_oldest_offer_seconds 0.0" in gauge
+
+
+async def test_the_same_words_again_are_said_again(chatwoot_bridge: ChatwootBridge, qiyu: FakeQiyu) -> None:
+    """What was carried to the desk doesn't come back at the helpdesk: who repeats it there means it."""
+    thread = await ask(chatwoot_bridge, qiyu, (QUESTIONS[0], QUESTIONS[0]))
+    (visitor,) = qiyu.visitors.values()
+    assert [text for _, text in visitor.said] == [QUESTIONS[0]] * 2
+    assert texts(chatwoot_bridge, thread) == [ROBOT] * 2
+
+
+async def test_when_the_person_leaves_the_robots_turns_are_judged_again(
+    chatwoot_bridge: ChatwootBridge, qiyu: FakeQiyu
+) -> None:
+    """The robot has the customer back: its failures count anew and bring a person, in the same ticket."""
+    bridge = chatwoot_bridge
+    thread = await ask(bridge, qiyu, (QUESTIONS[0], "转人工"))
+    (visitor,) = qiyu.visitors.values()
+    qiyu.agent_says(visitor.uid, "您好，我来查一下。")
+    await settled(bridge, qiyu)
+    assert (await bridge.lease(thread))[0] == "desk_agent"
+    qiyu.end(visitor.uid, 4)
+    await settled(bridge, qiyu)
+    assert (await bridge.lease(thread))[0] == "other_bot"
+    assert thread.status == "open", "nothing is resolved by it"
+    before = len(await turns_of(bridge, thread))
+
+    for question in QUESTIONS[:3]:
+        bridge.helpdesk.customer_says(question, thread)
+        await settled(bridge, qiyu)
+    assert texts(bridge, thread)[-3:] == [ROBOT] * 3
+    assert visitor.staff is None
+    bridge.helpdesk.customer_says(QUESTIONS[3], thread)
+    await settled(bridge, qiyu)
+    judged = [(turn.answer["by"], turn.verdict) for turn in (await turns_of(bridge, thread))[before:][:3]]
+    assert judged == [("other_bot", "unresolved")] * 3
+    assert visitor.staff is qiyu.people[1], "a person of the group that the queue is"
+    hand_offs = await bridge.rows("SELECT state, rule, ticket FROM hand_off ORDER BY ref")
+    assert [(row.state, row.rule) for row in hand_offs] == [
+        ("passed_on", "parcels-are-for-qiyu"),
+        ("passed_on", "asked-for-a-person"),
+        ("claimed", "three-failed-ai-turns"),
+    ]
+    assert {row.ticket for row in hand_offs} == {visitor.uid}
+    assert (await bridge.causes(thread))[-5:] == [
+        "desk:qiyu",
+        "desk_left",
+        "desk_bot",
+        "rule:three-failed-ai-turns",
+        "desk:qiyu",
+    ]
+    qiyu.agent_says(visitor.uid, "久等了。")
+    await settled(bridge, qiyu)
+    assert "久等了。" in texts(bridge, thread)[-1]
+    assert await bridge.rows("SELECT 1 FROM command WHERE state NOT IN ('done', 'superseded')") == []
+
+
+class TestWithoutARobot:
+    """An account in which nobody but people answers."""
+
+    @pytest.fixture
+    def overrides(self, qiyu_port: int, tmp_path: Path) -> dict[str, Any]:
+        """Qiyu as the desk."""
+        (tmp_path / "policies").mkdir()
+        (tmp_path / "policies" / "p.yaml").write_text(POLICY, encoding="utf-8")
+        at = {"base_url": f"http://127.0.0.1:{qiyu_port}", "app_key": KEY, "app_secret": SECRET}
+        return {
+            "policies": tmp_path / "policies",
+            "connections": {"qiyu": {"adapter": "qiyu", "role": "desk", "settings": at}},
+            "attachments": {"allow_hosts": ["127.0.0.1"]},
+        }
+
+    async def test_who_is_left_waits_for_another(
+        self, chatwoot_bridge: ChatwootBridge, qiyu: FakeQiyu
+    ) -> None:
+        """Nobody has the word until one comes; what is said meanwhile is there to read."""
+        bridge = chatwoot_bridge
+        thread = await ask(bridge, qiyu, ("转人工",))
+        (visitor,) = qiyu.visitors.values()
+        qiyu.robot = None
+        qiyu.agent_says(visitor.uid, "您好。")
+        await settled(bridge, qiyu)
+        qiyu.end(visitor.uid, 4)
+        await settled(bridge, qiyu)
+        bridge.helpdesk.customer_says("还在吗？", thread)
+        await settled(bridge, qiyu)
+        assert (await bridge.lease(thread))[0] == "nobody"
+        assert (await bridge.offered()).to == "qiyu"
+        assert visitor.said[-1] == ("TEXT", "还在吗？")
+        qiyu.start(visitor.uid, qiyu.people[1])
+        qiyu.agent_says(visitor.uid, "在的。")
+        await settled(bridge, qiyu)
+        assert (await bridge.lease(thread))[0] == "desk_agent"

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 from support.desk import act
+from support.pulling import puller
 from support.zendesk import ZendeskBridge
 from vendors.zendesk import AGENT, BRIDGE, Raw
 
@@ -163,3 +164,40 @@ async def test_a_forged_webhook_is_refused(bridge: ZendeskBridge) -> None:
     answer = await bridge.http.post("/hooks/support", content=b"{}", headers=forged)
     assert answer.status_code == 401
     assert await bridge.rows("SELECT 1 FROM inbox") == []
+
+
+async def deleted(bridge: ZendeskBridge) -> bool:
+    """Whether the one ticket is marked as deleted."""
+    (row,) = await bridge.rows("SELECT deleted_at FROM conversation")
+    return row.deleted_at is not None
+
+
+async def test_a_deleted_ticket_is_written_to_no_more_until_it_is_restored(bridge: ZendeskBridge) -> None:
+    """Its status as deleted resolves nothing: it is gone, and may come back."""
+    ticket = bridge.helpdesk.customer_says(QUESTION)
+    await bridge.settled()
+    before = ticket["status"]
+    bridge.helpdesk.delete(ticket)
+    await bridge.settled()
+    assert await deleted(bridge)
+    assert await bridge.status(ticket) != "resolved"
+    bridge.helpdesk.take_back(ticket, before)
+    await bridge.settled()
+    assert not await deleted(bridge)
+    bridge.helpdesk.customer_says("What is your return policy?", ticket)
+    await bridge.settled()
+    assert len(bridge.helpdesk.said(ticket)) == 2
+
+
+async def test_the_export_tells_of_deleted_tickets_too(bridge: ZendeskBridge) -> None:
+    """A deletion whose webhook was lost is found by the next poll; one that we never had is no news."""
+    ticket = bridge.helpdesk.customer_says(QUESTION)
+    await bridge.settled()
+    bridge.helpdesk.tell = lambda *_, **__: None  # type: ignore[method-assign] - no webhook leaves
+    bridge.helpdesk.delete(ticket)
+    bridge.helpdesk.delete(bridge.helpdesk.customer_says("Never told of"))
+    await puller(bridge, "support").poll()
+    await bridge.settled()
+    assert await deleted(bridge)
+    again = await puller(bridge, "support").poll()
+    assert again.counts["conversations"].accepted == 1

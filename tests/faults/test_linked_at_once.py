@@ -14,7 +14,7 @@ from support.mirrored import SIDES, Mirrored, mirroring
 
 from gateway import links
 from sync.cases import RefusedLinkError
-from sync.store import outbox
+from sync.store import workers
 
 FIELDS = {
     "conversation": {
@@ -89,7 +89,7 @@ async def test_no_edit_of_a_linked_case_is_lost_between_two_workers(
 
     async def both_at_work() -> bool:
         async with apart.house.engine.connect() as connection:
-            return await outbox.count_workers(connection) == 2
+            return await workers.count_workers(connection) == 2
 
     for _ in range(2):
         start()

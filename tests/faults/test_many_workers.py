@@ -15,8 +15,8 @@ from support.bridge import Bridge, eventually
 from adapters.vendors.memory.records import Event, Message
 from config.clock import utc_now
 from gateway.store import LEADER
-from sync.store import outbox
 from sync.store.inbox import RawEvent, accept, lane_of
+from sync.store.workers import count_workers
 
 Start = Callable[..., Popen[bytes]]
 
@@ -42,7 +42,7 @@ def is_frozen(process: Popen[bytes]) -> bool:
 async def workers(bridge: Bridge) -> int:
     """How many workers show that they live."""
     async with bridge.house.engine.connect() as connection:
-        return await outbox.count_workers(connection)
+        return await count_workers(connection)
 
 
 async def at_work(bridge: Bridge, count: int) -> None:

@@ -15,12 +15,12 @@ from gateway.pulling import Puller
 ASKED = "How long does delivery take?"
 
 
-def puller(bridge: Bridge, **settings: Any) -> Puller:
+def puller(bridge: Bridge, name: str = "shop", **settings: Any) -> Puller:
     """What the command uses, at the bridge's own helpdesk."""
     return Puller(
         engine=bridge.house.engine,
-        name="shop",
-        adapter=bridge.house.adapters["shop"],
+        name=name,
+        adapter=bridge.house.adapters[name],
         settings=bridge.settings.pull.model_copy(update={"first_retry": timedelta(seconds=0.01), **settings}),
         clock=utc_now,
     )

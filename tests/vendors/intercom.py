@@ -23,6 +23,7 @@ _ADMINS: Mapping[str, Raw] = {
     AGENT: {"type": "admin", "id": AGENT, "name": "Lin Wei", "email": "lin.wei@example.com"},
     FIN: {"type": "bot", "id": FIN, "name": "Fin", "email": "operator+acme@intercom.io"},
 }
+_PARTS = "conversation_part.list"
 _KINDS = {"assignment": "assigned", "close": "closed", "open": "opened", "snoozed": "snoozed"}
 
 
@@ -110,6 +111,11 @@ class FakeIntercom(httpx.AsyncBaseTransport):
         del self.contacts[lead["id"]]
         self.merged[lead["id"]] = user["id"]
 
+    def delete(self, thread: Raw) -> None:
+        """A teammate deletes a conversation: the webhook bears its id and nothing else."""
+        del self.threads[thread["id"]]
+        self._send("conversation.deleted", {"type": "conversation", "id": thread["id"]})
+
     async def drain(self) -> None:
         """Wait until all webhooks are delivered."""
         await self.post.drain()
@@ -119,7 +125,9 @@ class FakeIntercom(httpx.AsyncBaseTransport):
         if not self._hears:
             return
         held = thread["conversation_parts"]["conversation_parts"][-1:]
-        item = thread | {"conversation_parts": {"type": "conversation_part.list", "conversation_parts": held}}
+        self._send(topic, thread | {"conversation_parts": {"type": _PARTS, "conversation_parts": held}})
+
+    def _send(self, topic: str, item: Raw) -> None:
         event = {
             "type": "notification_event",
             "id": f"notif_{next(self._numbers)}",

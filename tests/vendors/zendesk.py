@@ -111,11 +111,15 @@ class FakeZendesk(httpx.AsyncBaseTransport):
                 response = _ok(tickets=found)
             case ("POST", "tickets"):
                 response = self._create(body["ticket"], request.headers.get("idempotency-key"))
-            case (method, "tickets", number, *rest) if number.isdecimal() and int(number) in self.tickets:
+            case (method, "tickets", number, *rest) if self._has(number):
                 response = self._of_ticket(method, self.tickets[int(number)], rest, query, body)
             case _:
                 response = _refused(404, "RecordNotFound", "Not found")
         return response
+
+    def _has(self, number: str) -> bool:
+        held = self.tickets.get(int(number)) if number.isdecimal() else None
+        return held is not None and held["status"] != "deleted"
 
     def _of_users(self, method: str, path: list[str], query: httpx.QueryParams, body: Raw) -> httpx.Response:
         match (method, *path):
@@ -227,6 +231,18 @@ class FakeZendesk(httpx.AsyncBaseTransport):
             self.keys[key] = ticket["id"]
         lookup = {"x-idempotency-lookup": "miss"}
         return httpx.Response(201, json={"ticket": ticket, "audit": audit}, headers=lookup)
+
+    def delete(self, ticket: Raw) -> None:
+        """An agent deletes a ticket: nobody finds it any more, but the export has it as deleted."""
+        ticket["status"] = "deleted"
+        self._touch("tickets", ticket)
+        self.tell("ticket.soft_deleted", ticket, {}, actor=AGENT)
+
+    def take_back(self, ticket: Raw, status: str) -> None:
+        """An agent restores a deleted ticket, with the status that it had."""
+        ticket["status"] = status
+        self._touch("tickets", ticket)
+        self.tell("ticket.undeleted", ticket, {}, actor=AGENT)
 
     def new_ticket(self, requester: int, subject: str, *, via: Raw | None = None) -> Raw:
         """A ticket without a comment yet."""

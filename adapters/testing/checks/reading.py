@@ -167,8 +167,10 @@ def speakers(subject: Subject) -> None:
 
 
 def _conversations(changes: Iterable[Change]) -> set[str]:
+    """The conversations that are told of, whole or by their ids alone: what fails, what is deleted."""
     told = (getattr(each, "conversation", None) for each in changes)
-    return {record.id for record in told if record is not None}
+    named = (getattr(each, "conversation_id", None) for each in changes)
+    return {record.id for record in told if record is not None} | set(filter(None, named))
 
 
 def require_sound(change: Change | Found) -> None:

@@ -5,6 +5,8 @@ from datetime import datetime
 from adapters.model import (
     Author,
     Change,
+    ConversationDeleted,
+    CustomerDeleted,
     CustomerRecord,
     CustomersMerged,
     FindConversation,
@@ -18,10 +20,13 @@ from adapters.model import (
 )
 from adapters.times import moment
 
-_CONVERSATION = frozenset({"conversation.creation", "conversation.newMessage", "conversation.propertyChange"})
-_CONTACT = frozenset({"contact.creation", "contact.propertyChange", "contact.merge", "contact.restore"})
-
-
+_DELETIONS = ("deletion", "privacyDeletion")
+_CONVERSATION = frozenset(
+    f"conversation.{what}" for what in ("creation", "newMessage", "propertyChange", *_DELETIONS)
+)
+_CONTACT = frozenset(
+    f"contact.{what}" for what in ("creation", "propertyChange", "merge", "restore", *_DELETIONS)
+)
 _CONTACT_OBJECTS = frozenset({"0-1", "CONTACT"})
 """What contacts are called where one subscription serves objects of any kind."""
 
@@ -56,7 +61,12 @@ def changes(event: Raw) -> tuple[Change, ...]:
     at, number = moment(event.get("occurredAt"), unit="ms"), str(event.get("objectId"))
     if at is None:
         raise ValueError("an event without a time")
-    if _kind(event) in _CONTACT:
+    is_contact = _kind(event) in _CONTACT
+    if _kind(event).endswith(_DELETIONS):
+        if is_contact:
+            return (CustomerDeleted(customer_id=number, occurred_at=at),)
+        return (ConversationDeleted(conversation_id=number, occurred_at=at),)
+    if is_contact:
         return _of_contact(event, at)
     # sourceId names the user who did it, where one did.
     by = Author.AGENT if str(event.get("sourceId")).startswith("userId:") else Author.UNKNOWN

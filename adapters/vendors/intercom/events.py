@@ -11,7 +11,9 @@ from adapters.model import (
     Author,
     Change,
     ConversationChanged,
+    ConversationDeleted,
     CustomerChanged,
+    CustomerDeleted,
     CustomersMerged,
     MessagePosted,
     MessageRecord,
@@ -50,7 +52,9 @@ CHANGED = frozenset(
     }
 )
 """Topics that tell of a conversation as it is now; what is said in them was said before."""
-_GONE = ("deleted", "archived", "archive")
+DELETED = "conversation.deleted"
+"""Only ids come with it, and with the like of contacts."""
+_ASIDE = ("archived", "archive")
 
 
 def lane(event: Any) -> str | None:
@@ -61,10 +65,10 @@ def lane(event: Any) -> str | None:
     number = ident(item.get("id"))
     if number is None:
         return None
-    if topic in SPOKEN | CHANGED | {REDACTED} and item.get("type") in (None, "conversation"):
+    if topic in SPOKEN | CHANGED | {REDACTED, DELETED} and item.get("type") in (None, "conversation"):
         return number
     is_contact = topic.startswith("contact.") and item.get("type") in (None, "contact")
-    return f"customer:{number}" if is_contact and not topic.endswith(_GONE) else None
+    return f"customer:{number}" if is_contact and not topic.endswith(_ASIDE) else None
 
 
 def changes(event: Raw, account: Account) -> tuple[Change, ...]:
@@ -75,6 +79,10 @@ def changes(event: Raw, account: Account) -> tuple[Change, ...]:
     at = moment(event.get("created_at")) or moment(item.get("updated_at"))
     if at is None:
         raise ValueError("a notification without a time")
+    if topic == DELETED:
+        return (ConversationDeleted(conversation_id=str(item["id"]), occurred_at=at),)
+    if topic.startswith("contact.") and topic.endswith(".deleted"):
+        return (CustomerDeleted(customer_id=str(item["id"]), occurred_at=at),)
     if topic.startswith("contact."):
         return _of_contact(item, account, at)
     said = _news(topic, mapping.messages(item, account, fallback=at))

@@ -18,6 +18,7 @@ from adapters.webhook import Webhook
 
 _OUT_OF_ORDER_SECONDS = 0.2
 _STALE_SECONDS = 5.0
+_LOOKED_UP_IN_VAIN = frozenset({"conversation_deleted", "customer_deleted"})
 
 
 class Subscription(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -150,7 +151,7 @@ class Courier:
 
 
 def _body(event: Event, *, thin: bool) -> bytes:
-    if not thin or event.gone_id is not None:
+    if not thin or event.gone_id is not None or event.type in _LOOKED_UP_IN_VAIN:
         return msgspec.json.encode(event)
     parts = {"customer": event.customer, "conversation": event.conversation, "message": event.message}
     told = {

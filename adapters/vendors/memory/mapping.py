@@ -14,8 +14,10 @@ from adapters.model import (
     Control,
     ControlChanged,
     ConversationChanged,
+    ConversationDeleted,
     ConversationRecord,
     CustomerChanged,
+    CustomerDeleted,
     CustomerRecord,
     CustomersMerged,
     FindConversation,
@@ -84,6 +86,14 @@ def _merged(event: Raw, at: datetime) -> Change:
     return CustomersMerged(customer=customer(event["customer"]), gone_id=event["gone_id"], occurred_at=at)
 
 
+def _deleted(event: Raw, at: datetime) -> Change:
+    return ConversationDeleted(conversation_id=event["conversation"]["id"], occurred_at=at)
+
+
+def _customer_deleted(event: Raw, at: datetime) -> Change:
+    return CustomerDeleted(customer_id=event["customer"]["id"], occurred_at=at)
+
+
 def _failed(event: Raw, at: datetime) -> Change:
     failed = event["message"]
     return MessageFailed(
@@ -110,7 +120,9 @@ def _moved(event: Raw, at: datetime) -> Change:
 _READERS: dict[str, Callable[[Raw, datetime], Change]] = {
     "message_posted": _posted,
     "conversation_changed": _changed,
+    "conversation_deleted": _deleted,
     "customer_changed": _customer_changed,
+    "customer_deleted": _customer_deleted,
     "customers_merged": _merged,
     "message_failed": _failed,
     "control_changed": _moved,

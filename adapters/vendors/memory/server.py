@@ -172,13 +172,21 @@ class MemoryHelpdesk:
         self.state.merge_customers(kept, self.state.customer(gone_id), by="agent")
         return kept
 
-    def delete_conversation(self, conversation_id: str) -> None:
-        """An administrator deletes a conversation: no webhook tells of it."""
-        self.state.delete_conversation(conversation_id)
+    def delete_conversation(self, conversation_id: str, *, told: bool = False) -> None:
+        """An administrator deletes a conversation; many helpdesks don't tell of it by a webhook, some do."""
+        self.state.delete_conversation(conversation_id, told=told)
 
-    def delete_customer(self, customer_id: str) -> None:
-        """An administrator deletes a customer with all their conversations: no webhook tells of it."""
-        self.state.delete_customer(customer_id)
+    def delete_customer(self, customer_id: str, *, told: bool = False) -> None:
+        """An administrator deletes a customer with all their conversations; likewise."""
+        self.state.delete_customer(customer_id, told=told)
+
+    def restore_conversation(self, conversation: Conversation) -> None:
+        """An administrator takes a conversation back that was deleted; what was said in it is lost."""
+        self.state.restore(conversation)
+
+    def expire_files(self) -> None:
+        """The addresses of all files expire; whoever asks for their messages again is told new ones."""
+        self.state.expire_files()
 
     def set_clock(self, ahead: float) -> None:
         """Let the helpdesk's clock be `ahead` seconds ahead of the real time from now on (behind: < 0)."""
@@ -246,6 +254,10 @@ class MemoryHelpdesk:
 
     async def _serve_file(self, request: Request, send: Send) -> None:
         found = self.state.files.get(request.path.rpartition("/")[2])
+        seal = f"?seal={request.query['seal']}" if "seal" in request.query else ""
+        if seal != self.state.seal:
+            await _send_json(send, 403, {"error": "this address has expired"})
+            return
         status = 200 if found and request.headers.get("authorization") == f"Bearer {self._token}" else 404
         kind, content = found if found and status == _OK else ("text/plain", b"no such file")
         headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(content))]

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from adapters.vendors.memory.records import Agent, Conversation, Customer, Event, File, Message
 
 STATUSES = ("pending", "open", "snoozed", "resolved")
@@ -34,6 +36,8 @@ class State:
         self.first: str | None = None
         """Who may speak at first, where there is a switchboard."""
         self.files: dict[str, tuple[str, bytes]] = {}
+        self.seal = ""
+        """What files are asked for with, once their addresses have expired for the first time."""
         self._threads: dict[str, list[Message]] = {}
         self._current: dict[tuple[str, str, str | None], str] = {}
         self._numbers = itertools.count(1)
@@ -66,18 +70,28 @@ class State:
         """The messages of a conversation, oldest first."""
         return self._threads.get(self.conversation(conversation_id).id, [])
 
-    def delete_conversation(self, conversation_id: str) -> None:
+    def delete_conversation(self, conversation_id: str, *, told: bool) -> None:
         """Forget a conversation."""
-        del self.conversations[self.conversation(conversation_id).id]
+        gone = self.conversations.pop(self.conversation(conversation_id).id)
+        if told:
+            self._announce("conversation_deleted", "agent", self.customer(gone.customer_id), gone)
         self._threads.pop(conversation_id, None)
         self._current = {key: value for key, value in self._current.items() if value != conversation_id}
 
-    def delete_customer(self, customer_id: str) -> None:
+    def restore(self, conversation: Conversation) -> None:
+        """Have a conversation again that was deleted, without its messages."""
+        self.conversations[conversation.id] = conversation
+        self._touch(conversation)
+        self._announce_conversation(conversation, "agent")
+
+    def delete_customer(self, customer_id: str, *, told: bool) -> None:
         """Forget a customer and their conversations."""
         for conversation in list(self.conversations.values()):
             if conversation.customer_id == customer_id:
-                self.delete_conversation(conversation.id)
-        del self.customers[self.customer(customer_id).id]
+                self.delete_conversation(conversation.id, told=told)
+        gone = self.customers.pop(self.customer(customer_id).id)
+        if told:
+            self._announce("customer_deleted", "agent", gone)
 
     def known(self, **addresses: str | None) -> Customer | None:
         """The first customer who has one of these addresses."""
@@ -185,8 +199,19 @@ class State:
         """Keep a file for whoever fetches it."""
         number = f"file_{next(self._numbers)}"
         self.files[number] = (content_type, content)
-        size, url = len(content), f"{base_url}/api/files/{number}"
+        size, url = len(content), f"{base_url}/api/files/{number}{self.seal}"
         return File(id=number, name=name, content_type=content_type, size=size, url=url)
+
+    def expire_files(self) -> None:
+        """Have files at other addresses from now on: messages tell them, the old ones are refused."""
+        self.seal = f"?seal={next(self._numbers)}"
+        for messages in (self.messages, *self._threads.values()):
+            messages[:] = [self._sealed(message) for message in messages]
+
+    def _sealed(self, message: Message) -> Message:
+        replace = msgspec.structs.replace
+        files = tuple(replace(f, url=f.url.partition("?")[0] + self.seal) for f in message.files)
+        return replace(message, files=files)
 
     def fail(self, message: Message, reason: str, *, temporary: bool) -> None:
         """A message that was accepted does not reach the customer after all."""

@@ -108,4 +108,5 @@ class Qiyu(Adapter):
         return Ground(
             channel=Channel(self.settings["channel"]),
             robots=frozenset(name.strip() for name in named if name.strip()),
+            robot_first=self.settings["robot_first"],
         )

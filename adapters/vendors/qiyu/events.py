@@ -32,6 +32,7 @@ _ENDS = {
     5: (Status.OPEN, Control.THEIRS, "transferred to another"),
 }
 """By `closeReason`: what becomes of the conversation, who has it, and why."""
+_LEFT = 4
 
 
 def wrapped(query: Mapping[str, str], event: Raw) -> bytes:
@@ -116,7 +117,9 @@ def _ended(event: Raw, ground: Ground, time: Any) -> Sequence[Change]:
         -1 if reason is None else reason,
         (Status.UNKNOWN, Control.UNKNOWN, f"ended for the reason {event.get('closeReason')!r}"),
     )
-    by = Author.AGENT if reason in {0, 4, 5} else Author.SYSTEM
+    if reason == _LEFT and ground.robot_first:  # whoever writes now gets the robot
+        status = Status.PENDING
+    by = Author.AGENT if reason in {0, _LEFT, 5} else Author.SYSTEM
     changed = _changed(event, ground, time, by, status=status, assignee=None)
     return (changed, _moved(changed, event, control, why))
 

@@ -33,10 +33,11 @@ _ANY = "application/octet-stream"
 
 
 class Ground(msgspec.Struct, frozen=True):
-    """What the settings of a connection say: where its customers write, and how its robots are called."""
+    """What a connection's settings say: where customers write, and of its robots."""
 
     channel: Channel
     robots: AbstractSet[str]
+    robot_first: bool = False
 
 
 def message(raw: Raw, ground: Ground) -> MessageRecord:

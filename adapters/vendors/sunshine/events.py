@@ -8,7 +8,9 @@ from adapters.model import (
     Author,
     Change,
     ConversationChanged,
+    ConversationDeleted,
     CustomerChanged,
+    CustomerDeleted,
     CustomerRecord,
     CustomersMerged,
     MessageFailed,
@@ -119,6 +121,15 @@ def _merged(event: Raw, _: str, occurred_at: datetime) -> CustomersMerged:
     return CustomersMerged(customer=surviving, gone_id=gone, occurred_at=occurred_at)
 
 
+def _removed(event: Raw, _: str, occurred_at: datetime) -> ConversationDeleted:
+    number = str(event["payload"]["conversation"]["id"])
+    return ConversationDeleted(conversation_id=number, occurred_at=occurred_at)
+
+
+def _user_removed(event: Raw, _: str, occurred_at: datetime) -> CustomerDeleted:
+    return CustomerDeleted(customer_id=str(event["payload"]["user"]["id"]), occurred_at=occurred_at)
+
+
 def _user(payload: Raw) -> Raw | None:
     user = payload.get("user") or {}
     return user if user.get("id") else None
@@ -136,6 +147,8 @@ _READERS: dict[str, Callable[[Raw, str, datetime], Change | None]] = {
     "conversation:message:delivery:failure": _failed,
     "conversation:postback": _postback,
     "conversation:referral": _opened,
+    "conversation:remove": _removed,
     "user:merge": _merged,
+    "user:remove": _user_removed,
     "user:update": _updated,
 }

@@ -11,7 +11,9 @@ from adapters.model import (
     Author,
     Change,
     ConversationChanged,
+    ConversationDeleted,
     ConversationRecord,
+    CustomerDeleted,
     CustomerRecord,
     CustomersMerged,
     FindConversation,
@@ -37,6 +39,7 @@ FIRST_COMMENT = "first"
 _TYPE = re.compile(r"zen:event-type[:/](?P<about>\w+)\.(?P<what>\w+)")
 _SUBJECT = re.compile(r"zen:\w+:(\d+)")
 
+_DELETED = frozenset({"permanently_deleted", "soft_deleted"})
 COMMENT_EVENTS = frozenset(
     {
         "attachment_linked_to_comment",
@@ -102,6 +105,8 @@ def changes(event: Raw, account: Account) -> tuple[Change, ...]:
         raise ValueError("an event without a time")
     if about == "user":
         return _of_user(what, event, at)
+    if what in _DELETED or mapping.is_deleted(detail):
+        return (ConversationDeleted(conversation_id=_number(event), occurred_at=at),)
     by = _actor(detail, account)
     if what in COMMENT_EVENTS:
         return (_of_comment(what, event, account, at),)
@@ -206,9 +211,11 @@ def _of_user(what: str, event: Raw, at: datetime) -> tuple[Change, ...]:
     number, detail = _number(event), event["detail"]
     if not mapping.is_customer(detail):
         return ()
+    told = table(event.get("event"))
+    if what == "active_changed" and told.get("current") is False:
+        return (CustomerDeleted(customer_id=number, occurred_at=at),)
     if what != "merged":
         return (_look_at(number, at),)
-    told = event.get("event") or {}
     survivor = _named(told, _SURVIVORS) or number
     gone = _named(told, _GONE) or number
     if gone == survivor:  # which of two went is not told in words that we know

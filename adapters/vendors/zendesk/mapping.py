@@ -181,6 +181,11 @@ def customer(raw: Raw, identities: Sequence[Raw] | None = None) -> CustomerRecor
     )
 
 
+def is_deleted(raw: Raw) -> bool:
+    """Whether a ticket is one that was deleted; scrubbed: for good."""
+    return str(raw.get("status")).lower() in {"deleted", "scrubbed"}
+
+
 def is_customer(raw: Raw) -> bool:
     """Whether a user is neither staff nor deleted, as those are that were merged into another."""
     return raw.get("role") in {None, "end-user"} and raw.get("active") is not False

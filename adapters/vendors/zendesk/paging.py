@@ -6,6 +6,7 @@ from adapters.contract import Adapter
 from adapters.model import (
     Change,
     ConversationChanged,
+    ConversationDeleted,
     ConversationRecord,
     CustomerChanged,
     MessagePosted,
@@ -72,7 +73,9 @@ def _ordered(exported: list[Raw] | None) -> list[Raw]:
     return sorted(exported or (), key=mapping.seen_at)
 
 
-def _ticket(raw: Raw, account: Account) -> ConversationChanged:
+def _ticket(raw: Raw, account: Account) -> ConversationChanged | ConversationDeleted:
+    if mapping.is_deleted(raw):
+        return ConversationDeleted(conversation_id=str(raw["id"]), occurred_at=mapping.seen_at(raw))
     conversation = mapping.conversation(raw, account)
     return ConversationChanged(conversation=conversation, occurred_at=mapping.seen_at(raw))
 

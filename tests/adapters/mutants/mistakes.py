@@ -159,6 +159,19 @@ class TwoStatuses(Mutant):
         return await super().push(command, uploads)
 
 
+@seen_by("lanes")
+class Undertaker(Mutant):
+    """What was deleted has a lane of its own: it may overtake the last words."""
+
+    manifest = Memory.manifest
+
+    def receive(self, webhook: Webhook, payload: Any) -> Receipt:
+        told = super().receive(webhook, payload)
+        if "deleted" not in str(payload.get("type")):
+            return told
+        return replace(told, deliveries=tuple(replace(each, lane="deletions") for each in told.deliveries))
+
+
 class Paging(Mutant):
     """Those that differ in what they say of a page."""
 

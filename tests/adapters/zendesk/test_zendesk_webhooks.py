@@ -153,7 +153,6 @@ def test_a_comment_of_which_nothing_says_that_it_is_public_is_private() -> None:
         ("HOLD", Status.SNOOZED),
         ("SOLVED", Status.RESOLVED),
         ("CLOSED", Status.RESOLVED),
-        ("DELETED", Status.RESOLVED),
         ("HIBERNATING", Status.UNKNOWN),
         ("open", Status.OPEN),
     ],
