@@ -88,7 +88,8 @@ class Declared(Adapter):
         """Make the described request; without one there is nothing to ask."""
         how = self.description.check
         if how is None:
-            return f"{self.manifest.title}: nothing is asked of it, its webhooks are heard"
+            heard = ", its webhooks are heard" if self.description.webhook is not None else ""
+            return f"{self.manifest.title}: nothing is asked of it{heard}; whether it knows us will show"
         response = await self._caller.send(how, self._caller.facts())
         told = how.says.value(facts(**answered(response), settings=self._reader.settings))
         if told is ABSENT or told in (None, ""):
