@@ -17,10 +17,11 @@ twice, or stands though the API refused it. A status is doubled when we set it w
 hand-offs (for `open`), the desk's resolves (`resolved`) and returns (`pending`) can account for.
 
 **Second voice.** A person has the conversation from the moment when the gateway acknowledged the webhook that
-told of it (or the API the claim), until it is resolved or returned. An AI message is a second voice when its
-request reached the vendor more than ON_THE_WIRE after that moment, and it stands after what the person did
-in the vendor's order. ON_THE_WIRE is what a request may take that had been claimed before the
-acknowledgement: claiming, checking and sending it, on a busy machine.
+told of it (or the API the claim), until it is resolved or returned. A claim at the desk and a resolving at
+the helpdesk have no clock in common: they come in the order in which the gateway hears of them. An AI message
+is a second voice when its request reached the vendor more than ON_THE_WIRE after that moment, and it stands
+after what the person did in the vendor's order. ON_THE_WIRE is what a request may take that had been claimed
+before the acknowledgement: claiming, checking and sending it, on a busy machine.
 
 **Order.** Replies that are known to answer a question come in the order of the questions that webhooks told
 of; a desk agent's in the order in which the API acknowledged them.
@@ -255,6 +256,14 @@ class Taking(Struct, frozen=True, kw_only=True):
     at: datetime
     known_at: datetime
     what: str
+    at_the_desk: bool = False
+
+
+class Return(Struct, frozen=True, kw_only=True):
+    """A person's giving it back: when it happened, and when the gateway had been told, if ever."""
+
+    at: datetime
+    told_at: datetime | None = None
 
 
 def _known_takings(thread: Thread) -> Iterator[Taking]:
@@ -264,13 +273,17 @@ def _known_takings(thread: Thread) -> Iterator[Taking]:
             yield Taking(at=entry.what.at, known_at=entry.told_at, what=said)
     for deed in thread.deeds:
         if deed.action == "claim" and deed.done and deed.answered_at is not None:
-            yield Taking(at=deed.asked_at, known_at=deed.answered_at, what="the desk claimed it")
+            yield Taking(
+                at=deed.asked_at, known_at=deed.answered_at, what="the desk claimed it", at_the_desk=True
+            )
 
 
 def _second_voices(thread: Thread) -> Iterator[str]:
     takings = list(_known_takings(thread))
-    returns = [e.what.at for e in thread.entries if e.moved_to == "resolved"]
-    returns += [d.asked_at for d in thread.deeds if d.action in {"resolve", "return"} and d.possible]
+    returns = [Return(at=e.what.at, told_at=e.told_at) for e in thread.entries if e.moved_to == "resolved"]
+    returns += [
+        Return(at=d.asked_at) for d in thread.deeds if d.action in {"resolve", "return"} and d.possible
+    ]
     for entry in thread.entries:
         if not entry.by_ai or entry.asked_at is None or entry.what.message is None:
             continue
@@ -282,10 +295,17 @@ def _second_voices(thread: Thread) -> Iterator[str]:
                 break
 
 
-def _speaks_over(stood_at: datetime, asked_at: datetime, taking: Taking, returns: Iterable[datetime]) -> bool:
+def _speaks_over(stood_at: datetime, asked_at: datetime, taking: Taking, returns: Iterable[Return]) -> bool:
     if taking.at > stood_at or asked_at <= taking.known_at + ON_THE_WIRE:
         return False
-    return not any(taking.at <= back <= stood_at for back in returns)
+    return not any(
+        taking.at <= back.at <= stood_at or _told_later(taking, back, asked_at) for back in returns
+    )
+
+
+def _told_later(taking: Taking, back: Return, asked_at: datetime) -> bool:
+    """A claim at our desk and a resolving at the helpdesk come in the order in which we hear of them."""
+    return taking.at_the_desk and back.told_at is not None and taking.known_at <= back.told_at <= asked_at
 
 
 # --- order and echo -----------------------------------------------------------------------------------

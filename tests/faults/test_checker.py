@@ -99,10 +99,18 @@ class Log:
         """An agent writes at the helpdesk."""
         self.says("agent", text, told=told)
 
-    def sets(self, status: str, by: str = "agent") -> None:
+    def sets(self, status: str, by: str = "agent", *, told: bool = True) -> None:
         """Somebody sets the status."""
         self.status = status
-        self._happened("conversation_changed", by, told=True)
+        self._happened("conversation_changed", by, told=told)
+
+    def is_told(self) -> None:
+        """The webhook of what happened last comes only now."""
+        self.now += timedelta(seconds=1)
+        last = self.vendor.happened[-1]
+        self.vendor.deliveries.append(
+            DeliveryLog(event=last.event, type=last.type, attempt=1, status=202, fault=None, at=self.now)
+        )
 
     def desk(self, action: str, text: str = "", status: int | None = 200) -> None:
         """Our desk asks the API for something."""
@@ -281,6 +289,23 @@ def test_an_ai_that_speaks_after_the_desk_has_claimed_is_a_second_voice(log: Log
     log.wait(3)
     log.hands_off()
     assert log.broken() == [Promise.SECOND_VOICE]
+
+
+@pytest.mark.parametrize(("told", "expected"), [("before", [Promise.SECOND_VOICE]), ("after", [])])
+def test_a_resolving_that_we_hear_of_after_a_claim_ends_it(
+    log: Log, told: str, expected: list[Promise]
+) -> None:
+    """It was resolved at the helpdesk, and then claimed: which came first is what the gateway heard first."""
+    log.customer("A person, please")
+    log.hands_off()
+    log.sets("resolved", told=told == "before")
+    log.desk("claim")
+    if told == "after":
+        log.is_told()
+    log.customer("How long?")
+    log.wait(3)
+    log.ai("Three days", "t1")
+    assert log.broken() == expected
 
 
 @pytest.mark.parametrize("why", ["on the wire", "never told", "given back"])
