@@ -141,10 +141,13 @@ def _known(message: MessageRecord, sent: Sent) -> Own | None:
 
 
 def _near(message: MessageRecord, sent: Sent) -> bool:
-    """Whether the times agree: no echo is older than its command, or much younger than its sending."""
+    """Whether the times agree: no echo is older than its command, or much younger than its sending.
+
+    Of one that is unfinished nobody knows yet when it was sent for the last time.
+    """
     if sent.claimed_at is None or sent.private != message.private:
         return False
-    over = sent.state != "in_flight" and message.sent_at >= sent.claimed_at + WINDOW
+    over = not sent.unfinished and message.sent_at >= sent.claimed_at + WINDOW
     return message.sent_at >= sent.created_at - SKEW and not over
 
 

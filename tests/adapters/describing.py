@@ -11,7 +11,7 @@ from adapters import registry
 from adapters.contract import Adapter
 
 Raw = dict[str, Any]
-SETTINGS: Raw = {"base_url": "https://acme.example/api", "token": "t-1", "webhook_secret": "s-1"}
+SETTINGS: Raw = {"base_url": "https://acme.example/api", "token": "tok-acme", "webhook_secret": "s-acme"}
 
 ACME: Raw = {
     "title": "Acme",

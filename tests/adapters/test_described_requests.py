@@ -355,7 +355,7 @@ FAULTS = [
     {"when": "status == 500 && answer.code == 1", "is": "retryable"},
 ]
 SORTED = [
-    (httpx.Response(200, json={"code": 2059, "message": "bad sign t-1"}), Fatal),
+    (httpx.Response(200, json={"code": 2059, "message": "bad sign tok-acme"}), Fatal),
     (httpx.Response(200, json={"code": 7, "wait": 4}), Retryable),
     (httpx.Response(403, json={"why": "not yours"}), Rejected),
     (httpx.Response(403, json={"why": "?"}), Fatal),
@@ -378,7 +378,7 @@ async def test_errors_inside_answers_are_sorted(
     with pytest.raises(expected) as caught:
         await adapter.call("GET", "/x")
     assert type(caught.value) is expected
-    assert "t-1" not in caught.value.detail
+    assert "tok-acme" not in caught.value.detail
     if isinstance(caught.value, Retryable) and expected is Retryable:
         assert caught.value.retry_after == timedelta(seconds=4)
 
@@ -396,8 +396,8 @@ async def test_a_failed_write_is_in_doubt(tmp_path: Path) -> None:
     ("auth", "name", "expected"),
     [
         ({"kind": "basic", "user": "${settings.token}", "password": "X"}, "authorization", "Basic dC0xOlg="),
-        ({"kind": "bearer", "token": "${settings.token}"}, "authorization", "Bearer t-1"),
-        ({"kind": "token", "headers": {"X-Key": "k=${settings.token}"}}, "x-key", "k=t-1"),
+        ({"kind": "bearer", "token": "${settings.token}"}, "authorization", "Bearer tok-acme"),
+        ({"kind": "token", "headers": {"X-Key": "k=${settings.token}"}}, "x-key", "k=tok-acme"),
     ],
 )
 async def test_credentials(tmp_path: Path, auth: Any, name: str, expected: str) -> None:
@@ -431,7 +431,7 @@ async def test_every_request_is_signed_with_another_nonce(tmp_path: Path) -> Non
     nonces = set()
     for request in vendor.seen:
         asked = request.url.params
-        covered = f"https://acme.example/api&t-1&{asked['time']}&{asked['nonce']}"
+        covered = f"https://acme.example/api&tok-acme&{asked['time']}&{asked['nonce']}"
         assert asked["sign"] == hashlib.sha256(covered.encode()).hexdigest()
         assert re.fullmatch("[0-9a-f]{32}", asked["nonce"])
         nonces.add(asked["nonce"])

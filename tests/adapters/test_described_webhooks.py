@@ -215,7 +215,7 @@ def test_handshakes_are_answered_and_bring_nothing(tmp_path: Path) -> None:
         "post": {"when": "event.tag == '0'", "reply": {"status": 200, "body": "ok"}},
     }
     adapter = connect(tmp_path, with_hook(handshake=shaken))
-    receipt = adapter.verify(hook("GET", token="s-1", challenge="abc"), now=NOW)
+    receipt = adapter.verify(hook("GET", token="s-acme", challenge="abc"), now=NOW)
     assert (receipt.deliveries, receipt.reply.body) == ((), b"abc")
     assert heard(adapter, {"tag": "0", **EVENT}) == Receipt(
         deliveries=(), reply=heard(adapter, {"tag": "0"}).reply

@@ -294,6 +294,12 @@ def test_equal_words_outside_the_window_are_a_persons() -> None:
     assert find_own(said("Hello.", timedelta(seconds=5)), [sent]) is not None
 
 
+def test_an_attempt_of_unknown_outcome_that_took_long_has_an_echo_yet() -> None:
+    """It was claimed long before, and who was frozen or slow may have sent it only now."""
+    sent = reply("waiting", outcome_unknown=True)
+    assert find_own(said("Hello.", WINDOW + timedelta(minutes=5)), [sent]) is not None
+
+
 def test_the_second_of_two_equal_messages_is_a_persons_where_nothing_tells_them_apart() -> None:
     """A vendor that keeps no token and names no id: one command, one echo."""
     first = said("Hello.", timedelta(seconds=1))
