@@ -395,7 +395,7 @@ async def test_a_failed_write_is_in_doubt(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("auth", "name", "expected"),
     [
-        ({"kind": "basic", "user": "${settings.token}", "password": "X"}, "authorization", "Basic dC0xOlg="),
+        ({"kind": "basic", "user": "${settings.token}", "password": "X"}, "authorization", "Basic dG9rLWFjbWU6WA=="),
         ({"kind": "bearer", "token": "${settings.token}"}, "authorization", "Bearer tok-acme"),
         ({"kind": "token", "headers": {"X-Key": "k=${settings.token}"}}, "x-key", "k=tok-acme"),
     ],
