@@ -35,7 +35,6 @@ from adapters.model import (
     UpdateCustomer,
 )
 
-
 T = "2026-11-14T12:00:0{}Z"
 HERE: dict[str, Any] = {"key": "k-1", "conversation_id": "3"}
 AT = "/x/${command.conversation_id}"
