@@ -1,5 +1,6 @@
 """A helpdesk with a switch of its own for who may speak: our lease follows it, as the bot and as the desk."""
 
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ async def test_a_rule_passes_control_with_the_whole_context(switched: Bridge) ->
     assert move["metadata"]["package"]["schema"] == "deskbridge.hand_off/1"
     assert switched.notes(conversation) == []
     assert await switched.hand_offs() == [("taken", "saas", "rule")]
-    holders = [holder for holder, _ in await moves(switched)]
+    # The answer to our request names nobody; if it comes before the switch's own word, that adds the name.
+    holders = [holder for holder, _ in groupby(holder for holder, _ in await moves(switched))]
     assert holders == ["ai", "nobody", "saas_agent"]
     switched.helpdesk.customer_says("cus_1", "Hello?")
     await switched.settled()
